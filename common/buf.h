@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Growing byte buffer with a maximum and a sticky error: put many fields, check once.
+// A buffer initialised with buf_init_count stores nothing and only counts.
+#ifndef COMMON_BUF_H
+#define COMMON_BUF_H
+
+#include "common/mem.h"
+
+struct buf {
+	uint8_t *data; // owned; NULL when counting or empty
+	size_t size;   // bytes put so far
+	size_t capacity;
+	size_t max;	// a put that would pass it sets `failed`
+	bool failed;	// sticky
+	bool no_memory; // failed because the system had none, not because of max
+	bool count_only;
+};
+
+void buf_init(struct buf *b, size_t max_bytes); // allocates nothing yet
+void buf_init_count(struct buf *b);
+void buf_free(struct buf *b);
+void buf_clear(struct buf *b); // size 0, failed reset, storage kept
+
+void buf_put(struct buf *b, const void *data, size_t size_bytes);
+void buf_put_u8(struct buf *b, uint8_t v);
+void buf_put_le32(struct buf *b, uint32_t v);
+void buf_put_le64(struct buf *b, uint64_t v);
+void buf_put_view(struct buf *b, struct view v);
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+// Room for size_bytes at the end; NULL when failed or counting. The caller writes them; size
+// grows at once.
+uint8_t *buf_reserve(struct buf *b, size_t size_bytes);
+
+// ERR_LIMIT or ERR_MEMORY with `what` in the text when failed, else OK.
+enum status buf_check(const struct buf *b, const char *what, struct err *e) MUST_CHECK;
+
+// Little-endian loads from unaligned memory.
+uint32_t load_le32(const void *p);
+uint64_t load_le64(const void *p);
+void store_le32(void *p, uint32_t v);
+void store_le64(void *p, uint64_t v);
+
+#endif

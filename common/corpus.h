@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// The corpus container: dictionary and blocks as structs, their encoding, and the reader and
+// writer of data files. Content (what is in a block) is gen's business, turning a stored row
+// into bytes is render's. FORMAT.md is the specification.
+#ifndef COMMON_CORPUS_H
+#define COMMON_CORPUS_H
+
+#include "common/file.h"
+#include "common/manifest.h"
+
+#define DATA_PAYLOAD_MAX (512 * MIB) // uncompressed bytes of one data file
+#define BLOCK_ROWS_MAX (1u << 20)    // sanity bounds for readers
+#define BLOCK_SPANS_MAX (1u << 24)
+#define BLOCK_HOLES_MAX (1u << 27)
+#define BLOCK_PAYLOAD_MAX (256 * MIB)
+#define ROW_BLOB_MAX (8 * MIB)
+#define PIECE_NESTING_MAX 16u	   // messages within messages of a template
+#define TEMPLATE_PIECES_MAX 65536u // nested ones too
+#define THREADS_MAX 32u		   // stored thread numbers: 0..31
+#define SEQUENCES_MAX 5000u	   // stored sequence numbers: 0..4999
+
+// ---- Dictionary
+// -----------------------------------------------------------------------------------------------------
+
+enum id_style { ID_DOTTED = 0, ID_RAW = 1 };
+
+enum hole_kind {
+	HOLE_NONE = 0,
+	HOLE_NUMBER = 1,
+	HOLE_HEX = 2,
+	HOLE_WORD = 3,
+	HOLE_SPAN_START = 16,
+	HOLE_SPAN_END = 17,
+	HOLE_SPAN_ID = 18,
+	HOLE_PARENT_SPAN_ID = 19,
+	HOLE_OWN_PEER = 20,
+	HOLE_CALLEE_PEER = 21,
+	HOLE_REFERENCE = 23,
+};
+
+struct service {
+	struct view name, peer;
+	uint32_t layer;
+};
+
+struct instance {
+	uint32_t service;
+	struct view name;
+	uint32_t id_style; // enum id_style
+	struct view id_prefix;
+	int64_t id_clock_ms;
+	int32_t clock_skew_ms;
+};
+
+struct operation {
+	struct view name, peer;
+	uint32_t component;
+	uint32_t first_template, template_count;
+};
+
+// Exactly one of: literal (size > 0), hole (!= HOLE_NONE), message (field number; children
+// follow as child_count pieces, flattened: the next child_count entries of the piece array,
+// counting all descendants).
+struct piece {
+	struct view literal;
+	uint32_t hole;	      // enum hole_kind
+	uint32_t varint;      // field number when the hole is a varint field
+	uint32_t message;     // field number of a nested field
+	uint32_t child_count; // descendants of a message
+};
+
+struct span_template {
+	uint32_t depth, slot;
+	bool is_error, is_call;
+	const struct piece *piece; // borrowed
+	uint32_t piece_count;
+	uint32_t numbers, hexes, words; // holes of each kind; filled by dict_decode only
+};
+
+// All views and arrays are borrowed from an arena of the maker (decoder or generator).
+// template[0] is the literal blob.
+struct dict {
+	struct service *service;
+	struct instance *instance;
+	struct operation *operation;
+	struct span_template *template;
+	struct view *component;
+	struct view *word;
+	uint32_t service_count, instance_count, operation_count, template_count,
+		component_count, word_count;
+};
+
+void dict_encode(const struct dict *d, struct buf *out);
+// Views point into data, arrays into a. Checks every index, UTF-8 of every text, depth, kinds
+// (an unknown hole kind: ERR_VERSION).
+enum status dict_decode(const void *data, size_t size_bytes, struct arena *a, struct dict *out,
+			struct err *e) MUST_CHECK;
+
+// ---- Block
+// ----------------------------------------------------------------------------------------------------------
+
+// Columns as stored, one array each (proto/corpus.proto, message Block). Arrays belong to the
+// block and are reused from one use to the next: block_init once, block_reset per job,
+// block_free at the end.
+struct column32 {
+	uint32_t *v; // owned
+	size_t count, capacity;
+};
+struct column64 {
+	uint64_t *v;
+	size_t count, capacity;
+};
+
+struct block {
+	uint64_t number, first_trace, first_row;
+	struct column32 trace_size;
+	struct column64 trace_start_ms;
+	struct column32 instance, operation, parent, parent_span, start_ms, latency_ms,
+		is_error, thread, sequence, span_count;
+	struct column32 template, span_start_ms, span_duration_ms;
+	struct column64 number_value, hex_value;
+	struct column32 word_value;
+	struct buf literal_data;      // all literal blobs, one after the other
+	struct column32 literal_size; // bytes of each
+	struct buf id_value;
+};
+
+void block_init(struct block *b);
+void block_reset(struct block *b);
+void block_free(struct block *b);
+void column32_put(struct column32 *c, uint32_t v); // aborts on failure of malloc
+void column64_put(struct column64 *c, uint64_t v);
+static inline size_t block_rows(const struct block *b)
+{
+	return b->instance.count;
+}
+
+// Appends the serialised `block` field (tag, length, message) of Corpus to out.
+void block_encode(const struct block *b, struct buf *out);
+// Parses the payload of a block frame. Checks that column lengths agree with each other and
+// every index with d (span and hole counts too), so that render needs no checks. ERR_FORMAT
+// with the column's name.
+enum status block_decode(const void *payload, size_t size_bytes, const struct dict *d,
+			 struct block *b, struct err *e) MUST_CHECK;
+// The same without the checks against the dictionary.
+enum status block_parse(const void *payload, size_t size_bytes, struct block *b,
+			struct err *e) MUST_CHECK;
+
+// What a block's skippable header frame says; fixed layout, see FORMAT.md.
+struct block_header {
+	uint64_t number, first_trace, first_row;
+	uint32_t traces, rows, spans;
+	uint64_t min_start_ms,
+		max_start_ms;  // least and greatest row start, relative to the epoch, skew
+			       // included; may be negative: stored + 2^32
+	struct digest content; // XXH3-128 of the payload
+	struct digest stored;  // XXH3-128 of the zstd frame
+	uint64_t payload_size, stored_size;
+};
+
+// ---- Writing
+// --------------------------------------------------------------------------------------------------------
+
+// One worker's compressor: single-threaded zstd, so bytes do not depend on the number of
+// workers.
+struct frame_writer;
+struct frame_writer *frame_writer_new(int level);
+void frame_writer_free(struct frame_writer *w);
+// Encodes and compresses b into out (cleared first) and fills *h. min/max starts are taken from
+// h (the caller sets them).
+enum status frame_write_block(struct frame_writer *w, const struct block *b,
+			      struct block_header *h, struct buf *out,
+			      struct err *e) MUST_CHECK;
+
+struct corpus_writer;
+// Creates dir when missing; ERR_EXISTS with the remedy when it holds anything. recipe/about are
+// copied, dict_bytes (an encoded dict) too.
+enum status corpus_writer_open(struct corpus_writer **out, const char *dir,
+			       const struct recipe *r, const struct about *a,
+			       struct view dict_bytes, int64_t epoch_ms,
+			       struct err *e) MUST_CHECK;
+// Smaller data files than DATA_PAYLOAD_MAX: uncompressed bytes. Before the first block.
+void corpus_writer_set_file_max(struct corpus_writer *w, uint64_t payload_bytes);
+// Blocks in order, from 0. Starts a new data file when the payload would pass DATA_PAYLOAD_MAX.
+enum status corpus_writer_add(struct corpus_writer *w, const struct block_header *h,
+			      const struct buf *frame, struct err *e) MUST_CHECK;
+// Seek table, sync, rename, then the manifest. Frees w. *m (may be NULL) receives the manifest;
+// caller frees it.
+enum status corpus_writer_finish(struct corpus_writer *w, struct manifest *m,
+				 struct err *e) MUST_CHECK;
+void corpus_writer_abort(struct corpus_writer *w); // removes .part files; NULL is fine
+uint64_t corpus_writer_bytes(const struct corpus_writer *w); // stored so far
+
+// ---- Reading
+// --------------------------------------------------------------------------------------------------------
+
+// Shared by threads after opening: everything in it is read-only then.
+struct corpus {
+	char *dir; // owned
+	struct manifest manifest;
+	struct dict dict;
+	struct view recipe_bytes, dict_bytes;
+	// private to corpus_read.c
+	struct corpus_files *files;
+	struct arena arena;
+};
+
+// Opens manifest, data files and seek tables, decodes the dictionary. Data files that the
+// manifest names and that are not there are left out (a partial corpus); none at all is
+// ERR_NOT_FOUND. ERR_* name the file and the remedy.
+enum status corpus_open(struct corpus *c, const char *dir, struct err *e) MUST_CHECK;
+void corpus_close(struct corpus *c); // null state: all zero
+bool corpus_has_block(const struct corpus *c, uint64_t number);
+enum status corpus_block_header(const struct corpus *c, uint64_t number, struct block_header *h,
+				struct err *e) MUST_CHECK;
+
+// One worker's decompressor and scratch memory.
+struct block_reader;
+struct block_reader *block_reader_new(void);
+void block_reader_free(struct block_reader *r);
+// Reads, decompresses, compares the content digest and decodes block `number` into *b
+// (initialised by the caller, reused). payload (may be NULL) borrows the uncompressed bytes
+// until the next call. Errors: "FILE: block N: ...".
+enum status corpus_read_block(const struct corpus *c, struct block_reader *r, uint64_t number,
+			      struct block *b, struct view *payload, struct err *e) MUST_CHECK;
+// Digests (stored and content) and structure of one block without the checks against the
+// dictionary.
+enum status corpus_check_block(const struct corpus *c, struct block_reader *r, uint64_t number,
+			       struct err *e) MUST_CHECK;
+// Structure of a data file: every frame, header, seek table, its stored digest, and copies of
+// recipe, dictionary and about.
+enum status corpus_check_file(const struct corpus *c, size_t file_index,
+			      struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a block fits a dictionary: every index, the tree of spans, who calls whom, and that
+// there is a value for every hole. After this check render reads without looking.
+#include "common/corpus.h"
+
+#include <stdlib.h>
+
+#include "common/corpus_private.h"
+
+#define NO_ROW UINT32_MAX
+
+// Running totals over the rows.
+struct totals {
+	uint64_t numbers, hexes, words, literals, id_bytes;
+};
+
+struct check {
+	const struct block *b;
+	const struct dict *d;
+	const struct span_template *template; // of the dictionary
+	uint32_t *first_span;		      // row -> its first span
+	uint32_t *callee;		      // span -> first row it calls, or NO_ROW
+	struct totals sum;
+	struct err *e;
+};
+
+static enum status bad_row(const struct check *c, const char *column, uint32_t row,
+			   const char *why)
+{
+	return err_set(c->e, ERR_FORMAT, "row %u: %s %s", row, column, why);
+}
+
+static enum status bad_span(const struct check *c, uint32_t row, uint32_t span, const char *why)
+{
+	return err_set(c->e, ERR_FORMAT, "row %u: template of span %u %s", row, span, why);
+}
+
+static enum status check_row_indexes(const struct check *c, uint32_t row)
+{
+	if (c->b->instance.v[row] >= c->d->instance_count)
+		return bad_row(c, "instance", row, "is not in the dictionary");
+	if (c->b->operation.v[row] >= c->d->operation_count)
+		return bad_row(c, "operation", row, "is not in the dictionary");
+	return OK;
+}
+
+static bool is_literal(const struct check *c, uint32_t row)
+{
+	return c->b->template.v[c->first_span[row]] == 0;
+}
+
+// A child names its parent's span; the first of several children of one span is the callee. The
+// spans of a literal blob are not known here, so any id will do.
+static enum status set_callee(const struct check *c, uint32_t row)
+{
+	const struct block *b = c->b;
+	uint32_t up = b->parent.v[row], span = b->parent_span.v[row];
+	uint32_t *callee;
+
+	if (up == 0)
+		return span == 0 ? OK : bad_row(c, "parent_span", row, "of a root is not 0");
+	if (is_literal(c, row - up))
+		return span <= INT16_MAX ? OK
+					 : bad_row(c, "parent_span", row, "is out of range");
+	if (span >= b->span_count.v[row - up])
+		return bad_row(c, "parent_span", row, "is not a span of its parent");
+	callee = &c->callee[c->first_span[row - up] + span];
+	if (*callee == NO_ROW)
+		*callee = row;
+	return OK;
+}
+
+static enum status check_links(struct check *c)
+{
+	uint32_t rows = (uint32_t)block_rows(c->b), span = 0;
+	enum status s = OK;
+
+	for (uint32_t row = 0; row < rows; row++) {
+		c->first_span[row] = span;
+		span += c->b->span_count.v[row];
+	}
+	for (uint32_t i = 0; i < span; i++)
+		c->callee[i] = NO_ROW;
+	for (uint32_t row = 0; row < rows && s == OK; row++) {
+		s = check_row_indexes(c, row);
+		if (s == OK)
+			s = set_callee(c, row);
+	}
+	return s;
+}
+
+// The template that value `ref` of a span means, or NULL and an error.
+static const struct span_template *find_template(const struct check *c, uint32_t row,
+						 uint32_t span, uint32_t ref, enum status *s)
+{
+	const struct operation *op = &c->d->operation[c->b->operation.v[row]];
+	const struct span_template *t;
+	uint32_t k = (ref - 1) / 2;
+
+	if (ref % 2 == 0) {
+		uint32_t callee = c->callee[c->first_span[row] + span];
+
+		if (callee == NO_ROW) {
+			*s = bad_span(c, row, span, "is a callee's, but no row is called");
+			return NULL;
+		}
+		op = &c->d->operation[c->b->operation.v[callee]];
+	}
+	if (k >= op->template_count) {
+		*s = bad_span(c, row, span, "is not one of its operation's");
+		return NULL;
+	}
+	t = &c->template[op->first_template + k];
+	if (ref % 2 == 0 && !t->is_call) {
+		*s = bad_span(c, row, span, "is a callee's, but not lent to callers");
+		return NULL;
+	}
+	return t;
+}
+
+// The spans of a row that is not literal; *inner counts spans that are not a row's first.
+static enum status check_spans(struct check *c, uint32_t row, uint32_t *inner)
+{
+	const struct block *b = c->b;
+	const uint32_t *ref = &b->template.v[c->first_span[row]];
+	uint64_t start = 0;
+	uint32_t depth = 0;
+	enum status s = OK;
+
+	for (uint32_t i = 0; i < b->span_count.v[row]; i++) {
+		const struct span_template *t;
+
+		if (ref[i] == 0)
+			return bad_span(c, row, i, "is the literal blob among others");
+		t = find_template(c, row, i, ref[i], &s);
+		if (t == NULL)
+			return s;
+		if (i == 0 ? t->depth != 0 : t->depth == 0 || t->depth > depth + 1)
+			return bad_span(c, row, i, "has a depth that makes no tree");
+		depth = t->depth;
+		if (i > 0) {
+			start += b->span_start_ms.v[*inner];
+			if (start > INT32_MAX || b->span_duration_ms.v[*inner] > INT32_MAX)
+				return bad_row(c, "span time", row, "is out of range");
+			++*inner;
+		}
+		c->sum.numbers += t->numbers;
+		c->sum.hexes += t->hexes;
+		c->sum.words += t->words;
+	}
+	return OK;
+}
+
+static enum status check_all_rows(struct check *c)
+{
+	const struct block *b = c->b;
+	uint32_t rows = (uint32_t)block_rows(b), inner = 0;
+	enum status s = OK;
+
+	for (uint32_t row = 0; row < rows && s == OK; row++) {
+		if (c->d->instance[b->instance.v[row]].id_style == ID_RAW)
+			c->sum.id_bytes += b->parent.v[row] == 0 ? 32 : 16;
+		if (!is_literal(c, row)) {
+			s = check_spans(c, row, &inner);
+		} else {
+			c->sum.literals++;
+			if (b->span_count.v[row] != 1)
+				s = bad_span(c, row, 0, "is the literal blob among others");
+		}
+	}
+	return s;
+}
+
+static enum status check_totals(const struct check *c)
+{
+	const struct block *b = c->b;
+	const struct {
+		const char *name;
+		uint64_t count, wanted;
+	} columns[] = {
+		{"number_value", b->number_value.count, c->sum.numbers},
+		{"hex_value", b->hex_value.count, c->sum.hexes},
+		{"word_value", b->word_value.count, c->sum.words},
+		{"literal_value", b->literal_size.count, c->sum.literals},
+		{"id_value", b->id_value.size, c->sum.id_bytes},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+		if (columns[i].count != columns[i].wanted)
+			return err_set(c->e, ERR_FORMAT,
+				       "column %s has %llu values instead of %llu",
+				       columns[i].name, (unsigned long long)columns[i].count,
+				       (unsigned long long)columns[i].wanted);
+	}
+	for (size_t i = 0; i < b->word_value.count; i++) {
+		if (b->word_value.v[i] >= c->d->word_count)
+			return err_set(c->e, ERR_FORMAT,
+				       "column word_value: value %zu is not in the dictionary",
+				       i);
+	}
+	return OK;
+}
+
+enum status block_check(const struct block *b, const struct dict *d, struct err *e)
+{
+	struct check c = {.b = b, .d = d, .template = d->template, .e = e};
+	enum status s;
+
+	c.first_span = malloc(block_rows(b) * sizeof(*c.first_span));
+	c.callee = malloc(b->template.count * sizeof(*c.callee));
+	if (c.first_span == NULL || c.callee == NULL)
+		s = err_set(e, ERR_MEMORY, "checking it does not fit into memory");
+	else
+		s = check_links(&c);
+	if (s == OK)
+		s = check_all_rows(&c);
+	if (s == OK)
+		s = check_totals(&c);
+	free(c.first_span);
+	free(c.callee);
+	return s;
+}

@@ -1,0 +1,696 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading a corpus: opening checks the manifest, and of every data file its header and seek
+// table; blocks are read by number, each with one read. What is damaged is named by file and
+// block. Nothing is mended here.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "common/corpus_private.h"
+
+// An open corpus keeps no file open: a large one has hundreds. block_reader keeps its last one.
+struct data_file {
+	char *path;
+	bool present;
+	struct file_header header;
+	uint64_t *offset; // of its block headers, and of the seek table behind the last
+};
+
+struct corpus_files {
+	size_t count; // as in the manifest
+	struct data_file *file;
+};
+
+struct block_reader {
+	ZSTD_DCtx *zstd;
+	struct buf stored; // header and frame
+	struct buf payload;
+	struct block block; // for corpus_check_block
+	struct file_in in;  // last file used
+};
+
+// ---- One frame -----------------------------------------------------------------------------
+
+// Decompresses exactly one frame of a known payload size into out (cleared first).
+static enum status decompress(ZSTD_DCtx *zstd, const uint8_t *frame, size_t size_bytes,
+			      uint64_t payload_size, struct buf *out, struct err *e)
+{
+	uint8_t *room;
+	size_t n;
+
+	buf_clear(out);
+	if (payload_size > BLOCK_PAYLOAD_MAX ||
+	    ZSTD_getFrameContentSize(frame, size_bytes) != payload_size)
+		return err_set(e, ERR_DAMAGED, "size of its content is damaged; " REMEDY);
+	room = buf_reserve(out, (size_t)payload_size);
+	if (room == NULL)
+		return buf_check(out, "content", e);
+	n = ZSTD_decompressDCtx(zstd, room, (size_t)payload_size, frame, size_bytes);
+	if (ZSTD_isError(n) || n != payload_size)
+		return err_set(e, ERR_DAMAGED, "does not decompress: %s; " REMEDY,
+			       ZSTD_isError(n) ? ZSTD_getErrorName(n) : "too short");
+	return OK;
+}
+
+static enum status check_digest(const void *data, size_t size_bytes, struct digest wanted,
+				const char *what, struct err *e)
+{
+	if (digest_equal(digest_of(data, size_bytes), wanted))
+		return OK;
+	return err_set(e, ERR_DAMAGED, "digest of its %s differs; " REMEDY, what);
+}
+
+// ---- Opening -------------------------------------------------------------------------------
+
+// Fills offsets from the seek table, whose entries alternate between header and frame.
+static enum status get_offsets(struct data_file *f, const struct manifest_file *m,
+			       const uint8_t *table, struct err *e)
+{
+	const uint8_t *entry = table + SEEK_HEAD_SIZE;
+	uint64_t frames = 2 + 2 * m->blocks, offset = 0, payload = 0;
+	bool good = load_le32(entry) == FILE_HEADER_SIZE && load_le32(entry + 4) == 0 &&
+		    load_le32(entry + 8) == f->header.stored_size &&
+		    load_le32(entry + 12) == f->header.payload_size;
+
+	for (uint64_t i = 0; i < frames && good; i++, entry += SEEK_ENTRY_SIZE) {
+		if (i >= 2 && i % 2 == 0) {
+			good = load_le32(entry) == BLOCK_HEADER_SIZE &&
+			       load_le32(entry + 4) == 0;
+			f->offset[i / 2 - 1] = offset;
+		}
+		offset += load_le32(entry);
+		payload += load_le32(entry + 4);
+	}
+	f->offset[m->blocks] = offset;
+	if (!good || offset + seek_table_size(frames) != m->size || payload != m->payload_size)
+		return err_set(e, ERR_DAMAGED,
+			       "seek table does not agree with the manifest; " REMEDY);
+	return OK;
+}
+
+static enum status read_seek_table(const struct file_in *in, struct data_file *f,
+				   const struct manifest_file *m, struct err *e)
+{
+	uint64_t frames = 2 + 2 * m->blocks;
+	uint64_t size = seek_table_size(frames);
+	uint8_t *table;
+	enum status s;
+
+	// Sizes of the manifest are bounded by those of the file before anything is allocated.
+	if (m->blocks > m->size / (BLOCK_HEADER_SIZE + 1) || size > m->size - FILE_HEADER_SIZE)
+		return err_set(e, ERR_DAMAGED,
+			       "%s: too small for the %" PRIu64
+			       " blocks that the manifest names; " REMEDY,
+			       in->path, m->blocks);
+	table = malloc((size_t)size);
+	f->offset = malloc((size_t)(m->blocks + 1) * sizeof(*f->offset));
+	if (table == NULL || f->offset == NULL) {
+		free(table);
+		return err_set(e, ERR_MEMORY, "%s: seek table does not fit into memory",
+			       in->path);
+	}
+	s = file_in_read_at(in, m->size - size, table, (size_t)size, e);
+	if (s == OK) {
+		s = seek_table_check(table, frames, e);
+		if (s == OK)
+			s = get_offsets(f, m, table, e);
+		if (s != OK && e != NULL)
+			err_prefix(e, "%s", in->path);
+	}
+	free(table);
+	return s;
+}
+
+static enum status check_size(const struct file_in *in, const struct manifest_file *m,
+			      struct err *e)
+{
+	if (in->size < m->size || m->size < FILE_HEADER_SIZE)
+		return err_set(e, ERR_DAMAGED,
+			       "%s: ends at byte %" PRIu64 ", the manifest says %" PRIu64
+			       " (truncated copy?); " REMEDY,
+			       in->path, in->size, m->size);
+	if (in->size > m->size)
+		return err_set(e, ERR_DAMAGED,
+			       "%s: has %" PRIu64 " bytes, the manifest says %" PRIu64
+			       "; " REMEDY,
+			       in->path, in->size, m->size);
+	return OK;
+}
+
+static enum status read_header(const struct file_in *in, const struct manifest_file *m,
+			       struct file_header *h, struct err *e)
+{
+	uint8_t bytes[FILE_HEADER_SIZE];
+	enum status s = file_in_read_at(in, 0, bytes, sizeof(bytes), e);
+
+	if (s != OK)
+		return s;
+	s = file_header_decode(bytes, h, e);
+	if (s == OK && h->first_block != m->first_block)
+		s = err_set(e, ERR_DAMAGED,
+			    "begins with block %" PRIu64 " instead of %" PRIu64
+			    " (files swapped or renamed?); " REMEDY,
+			    h->first_block, m->first_block);
+	if (s == OK && (h->stored_size > UINT32_MAX || h->payload_size > BLOCK_PAYLOAD_MAX))
+		s = err_set(e, ERR_DAMAGED, "file header is out of range; " REMEDY);
+	return s == OK || e == NULL ? s : err_prefix(e, "%s", in->path);
+}
+
+static enum status open_data_file(struct corpus *c, size_t index, struct err *e)
+{
+	const struct manifest_file *m = &c->manifest.file[index];
+	struct data_file *f = &c->files->file[index];
+	struct file_in in;
+	enum status s;
+
+	f->path = path_join(c->dir, m->name);
+	if (!file_exists(f->path))
+		return OK;
+	s = file_in_open(&in, f->path, e);
+	if (s != OK)
+		return s;
+	s = check_size(&in, m, e);
+	if (s == OK)
+		s = read_header(&in, m, &f->header, e);
+	if (s == OK)
+		s = read_seek_table(&in, f, m, e);
+	file_in_close(&in);
+	f->present = s == OK;
+	return s;
+}
+
+// Reads, checks and takes apart the first frame of a file. Views point into *payload.
+static enum status read_head(const struct data_file *f, struct buf *payload, struct head *out,
+			     struct err *e)
+{
+	struct block_reader *r = block_reader_new();
+	struct file_in in;
+	uint8_t *frame;
+	enum status s = file_in_open(&in, f->path, e);
+
+	if (s == OK) {
+		buf_clear(&r->stored);
+		if (f->header.stored_size > in.size)
+			s = err_set(e, ERR_DAMAGED, "%s: file header is damaged; " REMEDY,
+				    f->path);
+	}
+	if (s == OK) {
+		frame = buf_reserve(&r->stored, (size_t)f->header.stored_size);
+		s = frame == NULL ? buf_check(&r->stored, f->path, e)
+				  : file_in_read_at(&in, FILE_HEADER_SIZE, frame,
+						    (size_t)f->header.stored_size, e);
+	}
+	file_in_close(&in);
+	if (s == OK) {
+		s = decompress(r->zstd, r->stored.data, r->stored.size, f->header.payload_size,
+			       payload, e);
+		if (s == OK)
+			s = check_digest(payload->data, payload->size, f->header.content,
+					 "content", e);
+		if (s == OK)
+			s = head_decode(payload->data, payload->size, out, e);
+		if (s != OK && e != NULL)
+			err_prefix(e, "%s: first frame", f->path);
+	}
+	block_reader_free(r);
+	return s;
+}
+
+// Copies recipe and dictionary of the first file that is there, and checks them.
+static enum status use_head(struct corpus *c, const struct data_file *f, struct err *e)
+{
+	struct recipe recipe;
+	struct buf payload;
+	struct head head;
+	enum status s;
+
+	buf_init(&payload, BLOCK_PAYLOAD_MAX);
+	s = read_head(f, &payload, &head, e);
+	if (s == OK) {
+		c->recipe_bytes = arena_copy(&c->arena, head.recipe.data, head.recipe.size);
+		c->dict_bytes = arena_copy(&c->arena, head.dict.data, head.dict.size);
+		if (c->recipe_bytes.data == NULL || c->dict_bytes.data == NULL)
+			s = err_set(e, ERR_MEMORY, "dictionary does not fit into memory");
+		if (s == OK)
+			s = recipe_decode(head.recipe.data, head.recipe.size, &recipe, e);
+		if (s == OK && !recipe_equal(&recipe, &c->manifest.recipe))
+			s = err_set(e, ERR_DAMAGED,
+				    "recipe is not the manifest's (a file of another "
+				    "corpus?); " REMEDY);
+		if (s == OK)
+			s = dict_decode(c->dict_bytes.data, c->dict_bytes.size, &c->arena,
+					&c->dict, e);
+		if (s != OK && e != NULL)
+			err_prefix(e, "%s: first frame", f->path);
+	}
+	buf_free(&payload);
+	return s;
+}
+
+// A file whose first frame has another digest may still say the same (another `about`).
+static enum status same_head(const struct corpus *c, const struct data_file *f, struct err *e)
+{
+	struct buf payload;
+	struct head head;
+	enum status s;
+
+	buf_init(&payload, BLOCK_PAYLOAD_MAX);
+	s = read_head(f, &payload, &head, e);
+	if (s == OK &&
+	    !(view_equal(head.recipe, c->recipe_bytes) && view_equal(head.dict, c->dict_bytes)))
+		s = err_set(e, ERR_DAMAGED,
+			    "%s: first frame: recipe or dictionary differ from the other "
+			    "files' (a file of another corpus?); " REMEDY,
+			    f->path);
+	buf_free(&payload);
+	return s;
+}
+
+static enum status open_files(struct corpus *c, struct err *e)
+{
+	const struct data_file *first = NULL;
+	enum status s = OK;
+
+	c->files = mem_zalloc(1, sizeof(*c->files));
+	c->files->count = c->manifest.file_count;
+	c->files->file = mem_zalloc(c->files->count, sizeof(*c->files->file));
+	for (size_t i = 0; i < c->files->count && s == OK; i++) {
+		const struct data_file *f = &c->files->file[i];
+
+		s = open_data_file(c, i, e);
+		if (s != OK || !f->present)
+			continue;
+		if (first == NULL) {
+			first = f;
+			s = use_head(c, f, e);
+		} else if (!digest_equal(f->header.content, first->header.content)) {
+			s = same_head(c, f, e);
+		}
+	}
+	if (s == OK && first == NULL)
+		s = err_set(e, ERR_NOT_FOUND,
+			    "%s: none of the %zu data files that " MANIFEST_NAME
+			    " names is there; copy them beside it",
+			    c->dir, c->files->count);
+	return s;
+}
+
+static enum status open_manifest(struct corpus *c, struct err *e)
+{
+	char *self = path_join(c->dir, "."), *path = path_join(c->dir, MANIFEST_NAME);
+	struct buf text;
+	enum status s;
+
+	buf_init(&text, 0);
+	if (!file_exists(c->dir))
+		s = err_set(e, ERR_NOT_FOUND, "%s: no such folder", c->dir);
+	else if (!file_exists(self))
+		s = err_set(e, ERR_NOT_FOUND,
+			    "%s: not a folder; a corpus is a folder with " MANIFEST_NAME,
+			    c->dir);
+	else if (!file_exists(path))
+		s = err_set(e, ERR_NOT_FOUND,
+			    "%s: not there; the folder is not a corpus, or writing it was "
+			    "not finished",
+			    path);
+	else
+		s = file_read_all(path, MANIFEST_MAX_BYTES, &text, e);
+	if (s == OK) {
+		s = manifest_parse((const char *)text.data, text.size, &c->manifest, e);
+		if (s != OK && e != NULL)
+			err_prefix(e, "%s", path);
+	}
+	buf_free(&text);
+	free(path);
+	free(self);
+	return s;
+}
+
+enum status corpus_open(struct corpus *c, const char *dir, struct err *e)
+{
+	enum status s;
+
+	*c = (struct corpus){.dir = mem_strdup(dir)};
+	s = open_manifest(c, e);
+	if (s == OK)
+		s = open_files(c, e);
+	if (s != OK)
+		corpus_close(c);
+	return s;
+}
+
+void corpus_close(struct corpus *c)
+{
+	if (c->files != NULL) {
+		for (size_t i = 0; i < c->files->count; i++) {
+			free(c->files->file[i].path);
+			free(c->files->file[i].offset);
+		}
+		free(c->files->file);
+		free(c->files);
+	}
+	manifest_free(&c->manifest);
+	arena_free(&c->arena);
+	free(c->dir);
+	*c = (struct corpus){0};
+}
+
+// ---- Blocks --------------------------------------------------------------------------------
+
+// Index of the file that holds a block, or SIZE_MAX.
+static size_t file_of_block(const struct corpus *c, uint64_t number)
+{
+	size_t low = 0, high = c->manifest.file_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct manifest_file *m = &c->manifest.file[mid];
+
+		if (number < m->first_block)
+			high = mid;
+		else if (number - m->first_block >= m->blocks)
+			low = mid + 1;
+		else
+			return mid;
+	}
+	return SIZE_MAX;
+}
+
+bool corpus_has_block(const struct corpus *c, uint64_t number)
+{
+	size_t i = file_of_block(c, number);
+
+	return i != SIZE_MAX && c->files->file[i].present;
+}
+
+static enum status find_block(const struct corpus *c, uint64_t number,
+			      const struct data_file **f, uint64_t *offset, uint64_t *size,
+			      struct err *e)
+{
+	size_t i = file_of_block(c, number);
+	uint64_t at;
+
+	if (i == SIZE_MAX)
+		return err_set(e, ERR_NOT_FOUND,
+			       "%s: there is no block %" PRIu64 ", blocks are %" PRIu64
+			       "..%" PRIu64,
+			       c->dir, number, c->manifest.file[0].first_block,
+			       c->manifest.file[0].first_block + c->manifest.blocks - 1);
+	*f = &c->files->file[i];
+	if (!(*f)->present)
+		return err_set(e, ERR_NOT_FOUND,
+			       "%s: not there, but it holds block %" PRIu64
+			       "; copy it beside " MANIFEST_NAME,
+			       (*f)->path, number);
+	at = number - c->manifest.file[i].first_block;
+	*offset = (*f)->offset[at];
+	*size = (*f)->offset[at + 1] - *offset;
+	return OK;
+}
+
+// A header as it must be at its place: number and size of the frame behind it.
+static enum status get_header(const uint8_t *bytes, uint64_t number, uint64_t size,
+			      struct block_header *h, struct err *e)
+{
+	enum status s = block_header_decode(bytes, h, e);
+
+	if (s != OK)
+		return s;
+	if (h->number != number)
+		return err_set(e, ERR_DAMAGED, "found block %" PRIu64 " in its place; " REMEDY,
+			       h->number);
+	if (h->stored_size != size - BLOCK_HEADER_SIZE)
+		return err_set(e, ERR_DAMAGED,
+			       "its header and the seek table do not agree; " REMEDY);
+	return OK;
+}
+
+static enum status in_block(const char *path, uint64_t number, enum status s, struct err *e)
+{
+	if (s == OK || e == NULL)
+		return s;
+	return err_prefix(e, "%s: block %" PRIu64, path, number);
+}
+
+enum status corpus_block_header(const struct corpus *c, uint64_t number, struct block_header *h,
+				struct err *e)
+{
+	uint8_t bytes[BLOCK_HEADER_SIZE];
+	const struct data_file *f;
+	struct file_in in;
+	uint64_t offset, size;
+	enum status s = find_block(c, number, &f, &offset, &size, e);
+
+	if (s == OK)
+		s = file_in_open(&in, f->path, e);
+	if (s != OK)
+		return s;
+	s = file_in_read_at(&in, offset, bytes, sizeof(bytes), e);
+	file_in_close(&in);
+	if (s == OK)
+		s = in_block(f->path, number, get_header(bytes, number, size, h, e), e);
+	return s;
+}
+
+struct block_reader *block_reader_new(void)
+{
+	struct block_reader *r = mem_zalloc(1, sizeof(*r));
+
+	r->zstd = ZSTD_createDCtx();
+	if (r->zstd == NULL)
+		abort(); // some kilobytes at start
+	r->in.fd = -1;
+	buf_init(&r->stored, 2 * BLOCK_PAYLOAD_MAX);
+	buf_init(&r->payload, BLOCK_PAYLOAD_MAX);
+	block_init(&r->block);
+	return r;
+}
+
+void block_reader_free(struct block_reader *r)
+{
+	if (r == NULL)
+		return;
+	ZSTD_freeDCtx(r->zstd);
+	file_in_close(&r->in);
+	buf_free(&r->stored);
+	buf_free(&r->payload);
+	block_free(&r->block);
+	free(r);
+}
+
+static enum status use_file(struct block_reader *r, const char *path, struct err *e)
+{
+	if (r->in.fd >= 0 && r->in.path == path)
+		return OK;
+	file_in_close(&r->in);
+	return file_in_open(&r->in, path, e);
+}
+
+// Header and frame into r->stored.
+static enum status read_stored(struct block_reader *r, const struct data_file *f,
+			       uint64_t offset, uint64_t size, struct err *e)
+{
+	enum status s = use_file(r, f->path, e);
+	uint8_t *room;
+
+	if (s != OK)
+		return s;
+	buf_clear(&r->stored);
+	room = buf_reserve(&r->stored, (size_t)size);
+	if (room == NULL)
+		return buf_check(&r->stored, f->path, e);
+	return file_in_read_at(&r->in, offset, room, (size_t)size, e);
+}
+
+// From r->stored to a checked payload in r->payload.
+static enum status unpack(struct block_reader *r, const struct block_header *h,
+			  bool check_stored, struct err *e)
+{
+	const uint8_t *frame = r->stored.data + BLOCK_HEADER_SIZE;
+	size_t size = r->stored.size - BLOCK_HEADER_SIZE;
+	enum status s = OK;
+
+	if (check_stored)
+		s = check_digest(frame, size, h->stored, "stored bytes", e);
+	if (s == OK)
+		s = decompress(r->zstd, frame, size, h->payload_size, &r->payload, e);
+	if (s == OK)
+		s = check_digest(r->payload.data, r->payload.size, h->content, "content", e);
+	return s;
+}
+
+static enum status matches_header(const struct block *b, const struct block_header *h,
+				  struct err *e)
+{
+	if (b->number == h->number && b->first_trace == h->first_trace &&
+	    b->first_row == h->first_row && b->trace_size.count == h->traces &&
+	    block_rows(b) == h->rows && b->template.count == h->spans)
+		return OK;
+	return err_set(e, ERR_FORMAT, "header and content do not agree; " REMEDY);
+}
+
+enum status corpus_read_block(const struct corpus *c, struct block_reader *r, uint64_t number,
+			      struct block *b, struct view *payload, struct err *e)
+{
+	const struct data_file *f;
+	struct block_header h;
+	uint64_t offset, size;
+	enum status s = find_block(c, number, &f, &offset, &size, e);
+
+	if (s == OK)
+		s = read_stored(r, f, offset, size, e);
+	if (s != OK)
+		return s;
+	s = get_header(r->stored.data, number, size, &h, e);
+	if (s == OK)
+		s = unpack(r, &h, false, e);
+	if (s == OK)
+		s = block_decode(r->payload.data, r->payload.size, &c->dict, b, e);
+	if (s == OK)
+		s = matches_header(b, &h, e);
+	if (s == OK && payload != NULL)
+		*payload = (struct view){(const char *)r->payload.data, r->payload.size};
+	return in_block(f->path, number, s, e);
+}
+
+// ---- Checking ------------------------------------------------------------------------------
+
+enum status corpus_check_block(const struct corpus *c, struct block_reader *r, uint64_t number,
+			       struct err *e)
+{
+	const struct data_file *f;
+	struct block_header h;
+	uint64_t offset, size;
+	enum status s = find_block(c, number, &f, &offset, &size, e);
+
+	if (s == OK)
+		s = read_stored(r, f, offset, size, e);
+	if (s != OK)
+		return s;
+	s = get_header(r->stored.data, number, size, &h, e);
+	if (s == OK)
+		s = unpack(r, &h, true, e);
+	if (s == OK)
+		s = block_parse(r->payload.data, r->payload.size, &r->block, e);
+	if (s == OK)
+		s = matches_header(&r->block, &h, e);
+	return in_block(f->path, number, s, e);
+}
+
+// First frame: both digests, and copies of recipe, dictionary and about.
+static enum status check_head(const struct corpus *c, const struct data_file *f,
+			      struct block_reader *r, struct err *e)
+{
+	struct head head;
+	enum status s;
+
+	s = check_digest(r->stored.data, r->stored.size, f->header.stored, "stored bytes", e);
+	if (s == OK)
+		s = decompress(r->zstd, r->stored.data, r->stored.size, f->header.payload_size,
+			       &r->payload, e);
+	if (s == OK)
+		s = check_digest(r->payload.data, r->payload.size, f->header.content, "content",
+				 e);
+	if (s == OK)
+		s = head_decode(r->payload.data, r->payload.size, &head, e);
+	if (s == OK && !view_equal(head.recipe, c->recipe_bytes))
+		s = err_set(e, ERR_DAMAGED, "recipe is not the other files'; " REMEDY);
+	if (s == OK && !view_equal(head.dict, c->dict_bytes))
+		s = err_set(e, ERR_DAMAGED, "dictionary is not the other files'; " REMEDY);
+	if (s == OK)
+		s = about_check(&c->manifest.about, head.about, e);
+	return s;
+}
+
+// Reads the next size bytes of a file into r->stored and its digest.
+static enum status read_part(struct block_reader *r, const struct data_file *f,
+			     XXH3_state_t *digest, uint64_t *at, uint64_t size, struct err *e)
+{
+	enum status s = read_stored(r, f, *at, size, e);
+
+	if (s == OK) {
+		XXH3_128bits_update(digest, r->stored.data, r->stored.size);
+		*at += size;
+	}
+	return s;
+}
+
+static enum status check_parts(const struct corpus *c, size_t index, struct block_reader *r,
+			       XXH3_state_t *digest, struct err *e)
+{
+	const struct manifest_file *m = &c->manifest.file[index];
+	const struct data_file *f = &c->files->file[index];
+	struct file_header header;
+	uint64_t at = 0, rows = 0;
+	struct block_header h;
+	enum status s = read_part(r, f, digest, &at, FILE_HEADER_SIZE, e);
+
+	if (s == OK)
+		s = check_size(&r->in, m, e);
+	if (s == OK)
+		s = read_header(&r->in, m, &header, e);
+	if (s == OK)
+		s = read_part(r, f, digest, &at, f->header.stored_size, e);
+	if (s == OK) {
+		s = check_head(c, f, r, e);
+		if (s != OK && e != NULL)
+			err_prefix(e, "%s: first frame", f->path);
+	}
+	for (uint64_t i = 0; i < m->blocks && s == OK; i++) {
+		uint64_t size = f->offset[i + 1] - f->offset[i];
+
+		s = read_part(r, f, digest, &at, size, e);
+		if (s != OK)
+			break;
+		s = get_header(r->stored.data, m->first_block + i, size, &h, e);
+		if (s == OK && h.first_row != m->first_row + rows)
+			s = err_set(e, ERR_DAMAGED, "does not follow the block before it");
+		if (s == OK)
+			s = check_digest(r->stored.data + BLOCK_HEADER_SIZE,
+					 (size_t)size - BLOCK_HEADER_SIZE, h.stored,
+					 "stored bytes", e);
+		rows += s == OK ? h.rows : 0;
+		s = in_block(f->path, m->first_block + i, s, e);
+	}
+	if (s == OK && rows != m->rows)
+		s = err_set(e, ERR_DAMAGED,
+			    "%s: has %" PRIu64 " rows, the manifest says %" PRIu64, f->path,
+			    rows, m->rows);
+	if (s == OK)
+		s = read_part(r, f, digest, &at, m->size - at, e);
+	return s;
+}
+
+enum status corpus_check_file(const struct corpus *c, size_t file_index, struct err *e)
+{
+	const struct manifest_file *m = &c->manifest.file[file_index];
+	const struct data_file *f = &c->files->file[file_index];
+	struct block_reader *r;
+	XXH3_state_t *digest;
+	XXH128_canonical_t d;
+	enum status s;
+
+	if (!f->present)
+		return err_set(e, ERR_NOT_FOUND,
+			       "%s: not there, but the manifest names it; copy it beside "
+			       "" MANIFEST_NAME,
+			       f->path);
+	r = block_reader_new();
+	digest = XXH3_createState();
+	if (digest == NULL)
+		abort();
+	XXH3_128bits_reset(digest);
+	s = check_parts(c, file_index, r, digest, e);
+	XXH128_canonicalFromHash(&d, XXH3_128bits_digest(digest));
+	if (s == OK && memcmp(d.digest, m->stored.bytes, sizeof(d.digest)) != 0)
+		s = err_set(e, ERR_DAMAGED,
+			    "%s: its digest is not the manifest's (seek table damaged, or a "
+			    "file of another corpus?); " REMEDY,
+			    f->path);
+	XXH3_freeState(digest);
+	block_reader_free(r);
+	return s;
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// Protobuf wire format. The reader takes hostile input: every length is checked before it is
+// used. Messages and their fields are left to the callers.
+#include "common/pb.h"
+
+#include <string.h>
+
+#define FIELD_MAX ((UINT32_C(1) << 29) - 1)
+
+void pb_put_varint(struct buf *b, uint64_t v)
+{
+	uint8_t bytes[PB_VARINT_MAX];
+
+	buf_put(b, bytes, pb_varint_write(bytes, v));
+}
+
+void pb_put_tag(struct buf *b, uint32_t field, enum pb_wire wire)
+{
+	pb_put_varint(b, (uint64_t)field << 3 | (uint64_t)wire);
+}
+
+void pb_put_uint(struct buf *b, uint32_t field, uint64_t v)
+{
+	uint8_t bytes[2 * PB_VARINT_MAX];
+	size_t n = pb_varint_write(bytes, (uint64_t)field << 3 | PB_VARINT);
+
+	n += pb_varint_write(bytes + n, v);
+	buf_put(b, bytes, n);
+}
+
+void pb_put_uint_nz(struct buf *b, uint32_t field, uint64_t v)
+{
+	if (v != 0)
+		pb_put_uint(b, field, v);
+}
+
+void pb_put_fixed64(struct buf *b, uint32_t field, uint64_t v)
+{
+	pb_put_tag(b, field, PB_FIXED64);
+	buf_put_le64(b, v);
+}
+
+void pb_put_bytes(struct buf *b, uint32_t field, const void *data, size_t size_bytes)
+{
+	uint8_t head[2 * PB_VARINT_MAX];
+	size_t n = pb_varint_write(head, (uint64_t)field << 3 | PB_BYTES);
+
+	n += pb_varint_write(head + n, size_bytes);
+	buf_put(b, head, n);
+	buf_put(b, data, size_bytes);
+}
+
+void pb_put_string(struct buf *b, uint32_t field, const char *s)
+{
+	if (*s != '\0')
+		pb_put_bytes(b, field, s, strlen(s));
+}
+
+void pb_put_view(struct buf *b, uint32_t field, struct view v)
+{
+	if (v.size > 0)
+		pb_put_bytes(b, field, v.data, v.size);
+}
+
+void pb_put_packed32(struct buf *b, uint32_t field, const uint32_t *v, size_t count)
+{
+	size_t size = 0, i;
+
+	if (count == 0)
+		return;
+	for (i = 0; i < count; i++)
+		size += pb_varint_size(v[i]);
+	pb_put_tag(b, field, PB_BYTES);
+	pb_put_varint(b, size);
+	for (i = 0; i < count; i++)
+		pb_put_varint(b, v[i]);
+}
+
+void pb_put_packed64(struct buf *b, uint32_t field, const uint64_t *v, size_t count)
+{
+	size_t size = 0, i;
+
+	if (count == 0)
+		return;
+	for (i = 0; i < count; i++)
+		size += pb_varint_size(v[i]);
+	pb_put_tag(b, field, PB_BYTES);
+	pb_put_varint(b, size);
+	for (i = 0; i < count; i++)
+		pb_put_varint(b, v[i]);
+}
+
+void pb_reader_init(struct pb_reader *r, const void *data, size_t size_bytes)
+{
+	static const uint8_t nothing[1];
+
+	r->start = size_bytes > 0 ? data : nothing;
+	r->pos = r->start;
+	r->end = r->start + size_bytes;
+	r->failed = false;
+}
+
+uint64_t pb_get_varint(struct pb_reader *r)
+{
+	uint64_t v = 0;
+	unsigned shift;
+
+	if (r->failed)
+		return 0;
+	for (shift = 0; shift < 7 * PB_VARINT_MAX && r->pos < r->end; shift += 7) {
+		uint8_t c = *r->pos++;
+
+		if (shift == 63 && c > 1)
+			break; // bits past the 64th
+		v |= (uint64_t)(c & 0x7f) << shift;
+		if (c < 0x80)
+			return v;
+	}
+	r->failed = true;
+	return 0;
+}
+
+// size_bytes of input, or NULL and failed when fewer are left.
+static const uint8_t *take(struct pb_reader *r, uint64_t size_bytes)
+{
+	const uint8_t *p = r->pos;
+
+	if (r->failed || size_bytes > (size_t)(r->end - r->pos)) {
+		r->failed = true;
+		return NULL;
+	}
+	r->pos += (size_t)size_bytes;
+	return p;
+}
+
+bool pb_next(struct pb_reader *r, struct pb_field *f)
+{
+	const uint8_t *p;
+	uint64_t tag;
+
+	*f = (struct pb_field){0};
+	if (r->failed || r->pos == r->end)
+		return false;
+	tag = pb_get_varint(r);
+	if (r->failed)
+		return false;
+	if (tag >> 3 == 0 || tag >> 3 > FIELD_MAX) {
+		r->failed = true;
+		return false;
+	}
+	f->number = (uint32_t)(tag >> 3);
+	switch (tag & 7) {
+	case PB_VARINT:
+		f->wire = PB_VARINT;
+		f->value = pb_get_varint(r);
+		break;
+	case PB_FIXED64:
+		f->wire = PB_FIXED64;
+		p = take(r, 8);
+		if (p != NULL)
+			f->value = load_le64(p);
+		break;
+	case PB_BYTES:
+		f->wire = PB_BYTES;
+		f->value = pb_get_varint(r);
+		p = take(r, f->value);
+		if (p != NULL)
+			f->bytes = (struct view){(const char *)p, (size_t)f->value};
+		f->value = 0;
+		break;
+	case PB_FIXED32:
+		f->wire = PB_FIXED32;
+		p = take(r, 4);
+		if (p != NULL)
+			f->value = load_le32(p);
+		break;
+	default:
+		r->failed = true;
+		break;
+	}
+	return !r->failed;
+}
+
+bool pb_get_packed64(const struct pb_field *f, uint64_t *out, size_t *count, size_t max)
+{
+	struct pb_reader r;
+
+	if (f->wire == PB_VARINT) {
+		if (*count >= max)
+			return false;
+		out[(*count)++] = f->value;
+		return true;
+	}
+	if (f->wire != PB_BYTES)
+		return false;
+	pb_reader_init(&r, f->bytes.data, f->bytes.size);
+	while (r.pos < r.end) {
+		uint64_t v = pb_get_varint(&r);
+
+		if (r.failed || *count >= max)
+			return false;
+		out[(*count)++] = v;
+	}
+	return true;
+}
+
+// A value past 32 bits is malformed here, not cut: our writers never make one.
+bool pb_get_packed32(const struct pb_field *f, uint32_t *out, size_t *count, size_t max)
+{
+	struct pb_reader r;
+
+	if (f->wire == PB_VARINT) {
+		if (*count >= max || f->value > UINT32_MAX)
+			return false;
+		out[(*count)++] = (uint32_t)f->value;
+		return true;
+	}
+	if (f->wire != PB_BYTES)
+		return false;
+	pb_reader_init(&r, f->bytes.data, f->bytes.size);
+	while (r.pos < r.end) {
+		// Most values of most columns take one byte.
+		uint64_t v = *r.pos < 0x80 ? *r.pos++ : pb_get_varint(&r);
+
+		if (r.failed || v > UINT32_MAX || *count >= max)
+			return false;
+		out[(*count)++] = (uint32_t)v;
+	}
+	return true;
+}
+
+size_t pb_packed_count(const struct pb_field *f)
+{
+	struct pb_reader r;
+	size_t count = 0;
+
+	if (f->wire == PB_VARINT)
+		return 1;
+	if (f->wire != PB_BYTES)
+		return 0;
+	pb_reader_init(&r, f->bytes.data, f->bytes.size);
+	while (r.pos < r.end) {
+		pb_get_varint(&r);
+		if (r.failed)
+			return 0;
+		count++;
+	}
+	return count;
+}
+
+// Length of the well-formed sequence at p that begins with a byte >= 0x80, 0 when there is
+// none. Source: the table "Well-Formed UTF-8 Byte Sequences" that RFC 3629 section 4 gives as
+// grammar.
+static size_t utf8_sequence(const uint8_t *p, size_t left)
+{
+	uint8_t lo = 0x80, hi = 0xbf; // range of the second byte
+	size_t n, i;
+
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		n = 2;
+	else if (p[0] >= 0xe0 && p[0] <= 0xef)
+		n = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (p[0] == 0xe0)
+		lo = 0xa0; // overlong
+	else if (p[0] == 0xed)
+		hi = 0x9f; // surrogates
+	else if (p[0] == 0xf0)
+		lo = 0x90; // overlong
+	else if (p[0] == 0xf4)
+		hi = 0x8f; // past U+10FFFF
+	if (left < n || p[1] < lo || p[1] > hi)
+		return 0;
+	for (i = 2; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return n;
+}
+
+bool utf8_valid(const void *data, size_t size_bytes)
+{
+	const uint8_t *p = data;
+	size_t i = 0;
+
+	while (i < size_bytes) {
+		uint64_t word;
+		size_t n;
+
+		if (size_bytes - i >= sizeof(word)) { // eight ASCII bytes at once
+			memcpy(&word, p + i, sizeof(word));
+			if ((word & UINT64_C(0x8080808080808080)) == 0) {
+				i += sizeof(word);
+				continue;
+			}
+		}
+		if (p[i] < 0x80) {
+			i++;
+			continue;
+		}
+		n = utf8_sequence(p + i, size_bytes - i);
+		if (n == 0)
+			return false;
+		i += n;
+	}
+	return true;
+}
