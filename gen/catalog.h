@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// What segments talk about: names of services, operations, tables and classes, SQL texts and
+// exception stacks. Pure: every text follows from a key. Which template a text ends up in is
+// segment_template's, how long it should be is segment_dict's.
+#ifndef GEN_CATALOG_H
+#define GEN_CATALOG_H
+
+#include "common/buf.h"
+#include "common/rng.h"
+
+// A run of draws for one text: the n-th call takes the n-th draw of the key.
+struct dice {
+	uint64_t key, n;
+};
+
+static inline uint32_t dice_below(struct dice *d, uint32_t bound)
+{
+	return rng_below(rng_draw(d->key, d->n++), bound);
+}
+
+static inline bool dice_percent(struct dice *d, uint32_t percent)
+{
+	return dice_below(d, 100) < percent;
+}
+
+// Texts mark their holes with one control character, for numbers and words followed by a letter
+// that says which value (hole_classes[]).
+#define MARK_NUMBER '\1'
+#define MARK_WORD '\2'
+#define MARK_HEX '\3'
+#define MARK_OWN_PEER '\4'
+#define MARK_CALLEE_PEER '\5'
+
+// Values of a hole: low + a value below range; skewed holes prefer small values.
+struct hole_class {
+	char mark, letter;
+	bool skewed;
+	uint32_t low, range;
+};
+extern const struct hole_class hole_classes[];
+extern const uint32_t hole_class_count;
+
+extern const char *const catalog_words[];
+extern const uint32_t catalog_word_count;
+
+struct entity {
+	const char *word, *plural, *class; // "order", "orders", "Order"
+};
+#define ENTITY_COUNT 64u
+extern const struct entity catalog_entities[ENTITY_COUNT];
+
+// Distinct for every rank below 2^32 of a layer; at most 32 bytes for ranks below a million.
+void catalog_service_name(struct buf *out, uint32_t layer, uint32_t rank, uint64_t seed);
+
+enum op_kind { OP_HTTP, OP_DUBBO, OP_GRPC, OP_KAFKA, OP_ROCKETMQ };
+
+#define OP_TEXT_MAX 160u
+
+struct op_text {
+	uint32_t entity;
+	char name[OP_TEXT_MAX];	  // operation name, at most 150 bytes
+	char verb[8];		  // HTTP: method
+	char path[OP_TEXT_MAX];	  // HTTP: /api/v1/orders/{orderId}
+	char url[OP_TEXT_MAX];	  // HTTP: the path with number holes
+	char method[OP_TEXT_MAX]; // RPC: com.acme.order.OrderService.createOrder
+	char topic[OP_TEXT_MAX];  // MQ
+};
+
+// The ordinal-th operation of a kind; OP_DUBBO and OP_GRPC share ordinals, so do OP_KAFKA and
+// OP_ROCKETMQ. Names are distinct for distinct (kind, ordinal).
+void catalog_operation(struct op_text *out, enum op_kind kind, uint32_t ordinal, uint64_t seed);
+
+// Java method names of an entity: "createOrder", 12 of them.
+void catalog_method(struct buf *out, uint32_t entity, struct dice *d);
+
+enum sql_kind { SQL_SELECT, SQL_INSERT, SQL_UPDATE };
+
+// Appends a statement of about `size` bytes (never more than 2,048) with `?` placeholders, and
+// to params (may be NULL) what the agent would capture for it: "[v,v,...]" with holes, at most
+// 512 bytes.
+void catalog_sql(struct buf *out, struct buf *params, enum sql_kind kind, uint32_t entity,
+		 uint32_t size, struct dice *d);
+// Appends a query of about `size` bytes in Elasticsearch's language, holes included.
+void catalog_search(struct buf *out, uint32_t entity, uint32_t size, struct dice *d);
+// Appends request headers as the agent writes them, about `size` bytes.
+void catalog_headers(struct buf *out, uint32_t size, struct dice *d);
+
+enum fault {
+	FAULT_MYSQL,
+	FAULT_POSTGRESQL,
+	FAULT_BUSINESS,
+	FAULT_HTTP_CALL,
+	FAULT_DUBBO_CALL,
+	FAULT_GRPC_CALL,
+};
+
+// An exception of a kind of fault.
+struct exception {
+	const char *class;
+	const char *message;
+};
+struct exception catalog_exception(enum fault fault, struct dice *d);
+// Appends the stack text in the agent's form: the exception, then lines that start with "at ",
+// ending after the line that passes 4,000 bytes. The outermost frames are those of a server of
+// `kind`.
+void catalog_stack(struct buf *out, struct exception x, enum fault fault, enum op_kind kind,
+		   uint32_t entity, struct dice *d);
+
+#endif

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables of a generator with the length of texts calibrated, and a corpus made of all blocks.
+// What is in a block is block.c's.
+#include "gen/generate.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/pool.h"
+#include "common/render.h"
+#include "common/rng.h"
+#include "gen/generate_private.h"
+
+// ---- Tables --------------------------------------------------------------------------------
+
+static void segments_drop(struct generator *g)
+{
+	segment_set_free(g->segments);
+	free(g->is_async);
+	g->segments = NULL;
+	g->is_async = NULL;
+}
+
+static enum status segments_make(struct generator *g, uint32_t text_scale, struct err *e)
+{
+	uint64_t operations = plan_recipe(g->plan)->operations;
+	enum status s;
+
+	segments_drop(g);
+	s = segment_set_new(&g->segments, g->plan, text_scale, e);
+	if (s != OK)
+		return s;
+	g->dict = segment_set_dict(g->segments);
+	g->is_async = mem_zalloc(operations, sizeof(*g->is_async));
+	for (uint32_t i = 0; i < operations; i++)
+		g->is_async[i] = segment_operation_is_async(g->segments, i);
+	return OK;
+}
+
+static void make_sequence(struct generator *g)
+{
+	struct rng_perm perm;
+
+	rng_perm_init(&perm, SEQUENCES_MAX, plan_recipe(g->plan)->seed, RNG_SEQUENCE_PERMUTE,
+		      0);
+	for (uint32_t i = 0; i < SEQUENCES_MAX; i++)
+		g->sequence[i] = (uint16_t)rng_perm_at(&perm, i);
+}
+
+// ---- Calibration ---------------------------------------------------------------------------
+
+#define SAMPLE_BLOCKS 6u
+#define SAMPLE_ROWS_MAX 40000u // rendered; blocks of many traces are sampled within
+#define SCALE_NOMINAL 1024u
+#define SCALE_MIN 64u
+#define SCALE_MAX 32768u
+#define TRIALS_MAX 12u
+#define TOLERANCE_PER_MILLE 5u
+
+struct sampler {
+	const struct generator *g;
+	struct render *render;
+	struct render_block rb;
+	struct generator_scratch *scratch;
+	struct block block;
+	struct buf row;
+	uint64_t rows, bytes;
+};
+
+static enum status sample_block(struct sampler *s, uint64_t block, struct err *e)
+{
+	struct block_header h;
+	uint32_t step;
+
+	generator_block(s->g, s->scratch, block, &s->block, &h);
+	render_block_set(&s->rb, &s->block);
+	step = 1 + h.rows / (SAMPLE_ROWS_MAX / SAMPLE_BLOCKS);
+	for (uint32_t i = 0; i < h.rows; i += step) {
+		struct row row;
+		enum status st = render_row(&s->rb, i, plan_recipe(s->g->plan)->base_epoch_ms,
+					    &s->row, &row, e);
+
+		if (st != OK)
+			return st;
+		s->bytes += row_size(&row);
+		s->rows++;
+	}
+	return OK;
+}
+
+// Mean row of sample blocks spread over the corpus, in 1/100 byte.
+static enum status measure(const struct generator *g, uint32_t *mean_x100, struct err *e)
+{
+	struct sampler s = {.g = g, .scratch = generator_scratch_new(g)};
+	uint64_t blocks = recipe_blocks(plan_recipe(g->plan));
+	uint64_t samples = u64_min(blocks, SAMPLE_BLOCKS);
+	enum status st = render_new(&s.render, g->dict, plan_recipe(g->plan), e);
+
+	block_init(&s.block);
+	buf_init(&s.row, 2 * ROW_BLOB_MAX);
+	render_block_init(&s.rb, s.render);
+	for (uint64_t i = 0; st == OK && i < samples; i++)
+		st = sample_block(&s, u64_mul_div(i, blocks, samples), e);
+	if (st == OK)
+		*mean_x100 = (uint32_t)(100 * s.bytes / s.rows);
+	render_block_free(&s.rb);
+	buf_free(&s.row);
+	block_free(&s.block);
+	generator_scratch_free(s.scratch);
+	render_free(s.render);
+	return st;
+}
+
+static bool close_enough(uint32_t mean_x100, uint32_t wanted_bytes)
+{
+	uint64_t wanted = (uint64_t)wanted_bytes * 100;
+	uint64_t off = mean_x100 > wanted ? mean_x100 - wanted : wanted - mean_x100;
+
+	return off * 1000 <= wanted * TOLERANCE_PER_MILLE;
+}
+
+// A text scale that was tried and the mean row it gave. Scale 0: none yet.
+struct trial {
+	uint32_t scale, mean_x100;
+};
+
+// Doubles or halves until the wanted mean lies between two trials, then interpolates. The mean
+// grows with the scale. False when there is no further scale to try.
+static bool next_scale(const struct trial *low, const struct trial *high, uint32_t wanted_x100,
+		       uint32_t *scale)
+{
+	uint64_t rise, width;
+
+	if (high->scale == 0) {
+		*scale = low->scale * 2;
+		return low->scale < SCALE_MAX;
+	}
+	if (low->scale == 0) {
+		*scale = high->scale / 2;
+		return high->scale > SCALE_MIN;
+	}
+	if (high->scale - low->scale < 2)
+		return false;
+	width = high->scale - low->scale;
+	rise = u64_mul_div(wanted_x100 - low->mean_x100, width,
+			   high->mean_x100 - low->mean_x100);
+	*scale = low->scale + (uint32_t)u64_max(1, u64_min(rise, width - 1));
+	return true;
+}
+
+static enum status try_scale(struct generator *g, struct trial *t, struct err *e)
+{
+	enum status s = segments_make(g, t->scale, e);
+
+	if (s == OK)
+		s = measure(g, &t->mean_x100, e);
+	g->mean_row_bytes_x100 = t->mean_x100;
+	return s;
+}
+
+static enum status calibrate(struct generator *g, struct err *e)
+{
+	uint32_t wanted = plan_recipe(g->plan)->row_bytes;
+	struct trial low = {0}, high = {0}, now = {.scale = SCALE_NOMINAL};
+
+	for (uint32_t i = 0; i < TRIALS_MAX; i++) {
+		enum status s = try_scale(g, &now, e);
+
+		if (s != OK || close_enough(now.mean_x100, wanted))
+			return s;
+		if (now.mean_x100 < wanted * 100)
+			low = now;
+		else
+			high = now;
+		if (!next_scale(&low, &high, wanted * 100, &now.scale))
+			break;
+	}
+	if (low.scale != 0 && high.scale != 0)
+		return err_set(
+			e, ERR_USAGE,
+			"--row-bytes %u cannot be met within 0.5 %%: the nearest means are "
+			"%u and %u bytes",
+			wanted, low.mean_x100 / 100, high.mean_x100 / 100);
+	return err_set(
+		e, ERR_USAGE,
+		"--row-bytes %u cannot be met within 0.5 %%: rows have at %s %u bytes on "
+		"average",
+		wanted, low.scale == 0 ? "least" : "most",
+		(low.scale == 0 ? high.mean_x100 : low.mean_x100) / 100);
+}
+
+// ---- Interface -----------------------------------------------------------------------------
+
+enum status generator_new(struct generator **out, const struct recipe *r, struct err *e)
+{
+	struct generator *g = mem_zalloc(1, sizeof(*g));
+	enum status s = plan_new(&g->plan, r, e);
+
+	*out = NULL;
+	buf_init(&g->dict_bytes, DATA_PAYLOAD_MAX / 2);
+	if (s == OK) {
+		make_sequence(g);
+		s = calibrate(g, e);
+	}
+	if (s == OK) {
+		dict_encode(g->dict, &g->dict_bytes);
+		s = buf_check(&g->dict_bytes, "dictionary (lower --operations or --variants)",
+			      e);
+	}
+	if (s != OK) {
+		generator_free(g);
+		return s;
+	}
+	*out = g;
+	return OK;
+}
+
+void generator_free(struct generator *g)
+{
+	if (g == NULL)
+		return;
+	segments_drop(g);
+	plan_free(g->plan);
+	buf_free(&g->dict_bytes);
+	free(g);
+}
+
+const struct plan *generator_plan(const struct generator *g)
+{
+	return g->plan;
+}
+
+const struct dict *generator_dict(const struct generator *g)
+{
+	return g->dict;
+}
+
+uint32_t generator_mean_row_bytes_x100(const struct generator *g)
+{
+	return g->mean_row_bytes_x100;
+}
+
+// ---- Workers -------------------------------------------------------------------------------
+
+// What a worker owns.
+struct worker {
+	struct generator_scratch *scratch;
+	struct frame_writer *writer;
+	struct block block;
+};
+
+// A finished block on its way to the file.
+struct result {
+	struct block_header header;
+	struct buf frame;
+};
+
+static void worker_init(struct worker *w, const struct generator *g, int zstd_level)
+{
+	w->scratch = generator_scratch_new(g);
+	w->writer = frame_writer_new(zstd_level);
+	block_init(&w->block);
+}
+
+static void worker_deinit(struct worker *w)
+{
+	generator_scratch_free(w->scratch);
+	frame_writer_free(w->writer);
+	block_free(&w->block);
+}
+
+static enum status make_frame(const struct generator *g, struct worker *w, uint64_t block,
+			      struct result *r, struct err *e)
+{
+	enum status s;
+
+	generator_block(g, w->scratch, block, &w->block, &r->header);
+	s = frame_write_block(w->writer, &w->block, &r->header, &r->frame, e);
+	if (s != OK)
+		return err_prefix(e, "block %" PRIu64, block);
+	return OK;
+}
+
+// ---- Estimate ------------------------------------------------------------------------------
+
+#define ESTIMATE_BLOCKS 3u
+
+// The dictionary as it stands in the first frame of every data file.
+static uint64_t stored_dict_size(const struct generator *g, int zstd_level)
+{
+	size_t room = ZSTD_compressBound(g->dict_bytes.size);
+	void *out = mem_alloc(room);
+	size_t size =
+		ZSTD_compress(out, room, g->dict_bytes.data, g->dict_bytes.size, zstd_level);
+
+	free(out);
+	return ZSTD_isError(size) ? g->dict_bytes.size : size;
+}
+
+enum status generate_estimate(const struct generator *g, unsigned threads, int zstd_level,
+			      struct generate_estimate *out, struct err *e)
+{
+	const struct recipe *r = plan_recipe(g->plan);
+	uint64_t blocks = recipe_blocks(r), samples = u64_min(blocks, ESTIMATE_BLOCKS);
+	uint64_t stored = 0, payload = 0, rows = 0;
+	struct worker w;
+	struct result result = {0};
+	enum status s = OK;
+	int64_t begin_ns;
+
+	worker_init(&w, g, zstd_level);
+	buf_init(&result.frame, BLOCK_PAYLOAD_MAX);
+	begin_ns = clock_monotonic_ns();
+	for (uint64_t i = 0; s == OK && i < samples; i++) {
+		s = make_frame(g, &w, u64_mul_div(i, blocks, samples), &result, e);
+		stored += result.header.stored_size;
+		payload += result.header.payload_size;
+		rows += result.header.rows;
+	}
+	if (s == OK) {
+		uint64_t per_file = DATA_PAYLOAD_MAX - g->dict_bytes.size;
+
+		out->ns_per_row = (uint64_t)(clock_monotonic_ns() - begin_ns) / rows;
+		out->payload_bytes = u64_mul_div(r->spans, payload, rows);
+		out->data_files = out->payload_bytes / per_file + 1;
+		out->stored_bytes = u64_mul_div(r->spans, stored, rows) +
+				    out->data_files * stored_dict_size(g, zstd_level);
+		// A block's columns, its payload, a zstd context, and two waiting frames.
+		out->memory_bytes =
+			g->dict_bytes.size * 3 + 8 * MIB +
+			threads * (4 * payload / samples + 2 * stored / samples + 4 * MIB);
+	}
+	buf_free(&result.frame);
+	worker_deinit(&w);
+	return s;
+}
+
+// ---- Corpus --------------------------------------------------------------------------------
+
+struct run {
+	const struct generator *g;
+	struct worker *worker; // one per thread
+	struct result *result; // one per slot of the pool
+	struct corpus_writer *writer;
+	struct log *log;
+	int64_t begin_ns;
+	uint64_t rows;
+};
+
+static enum status run_work(void *ctx, unsigned worker, unsigned slot, uint64_t job,
+			    struct err *e)
+{
+	struct run *run = ctx;
+
+	return make_frame(run->g, &run->worker[worker], job, &run->result[slot], e);
+}
+
+static void show_progress(struct run *run)
+{
+	const struct recipe *r = plan_recipe(run->g->plan);
+	int64_t now_ns = clock_monotonic_ns();
+	uint64_t us = u64_max((uint64_t)(now_ns - run->begin_ns) / 1000, 1);
+	uint64_t per_s = u64_mul_div(run->rows, 1000000, us);
+	uint64_t left_s = (r->spans - run->rows) / u64_max(per_s, 1);
+
+	log_progress(run->log, now_ns,
+		     "%3" PRIu64 " %%  %" PRIu64 " of %" PRIu64 " rows  %" PRIu64
+		     " rows/s  %" PRIu64 " MB/s of rows  %" PRIu64 " MB stored  %" PRIu64
+		     ":%02" PRIu64 " left",
+		     u64_mul_div(run->rows, 100, r->spans), run->rows, r->spans, per_s,
+		     u64_mul_div(per_s, run->g->mean_row_bytes_x100, 100000000),
+		     corpus_writer_bytes(run->writer) / 1000000, left_s / 60, left_s % 60);
+}
+
+static enum status run_consume(void *ctx, unsigned slot, uint64_t job, struct err *e)
+{
+	struct run *run = ctx;
+	const struct result *r = &run->result[slot];
+	enum status s = corpus_writer_add(run->writer, &r->header, &r->frame, e);
+
+	(void)job;
+	run->rows += r->header.rows;
+	if (s == OK && run->log != NULL)
+		show_progress(run);
+	return s;
+}
+
+static void run_init(struct run *run, const struct generator *g,
+		     const struct generate_options *o)
+{
+	unsigned slots = pool_slots(o->threads);
+
+	run->worker = mem_zalloc(o->threads, sizeof(*run->worker));
+	run->result = mem_zalloc(slots, sizeof(*run->result));
+	for (unsigned i = 0; i < o->threads; i++)
+		worker_init(&run->worker[i], g, o->zstd_level);
+	for (unsigned i = 0; i < slots; i++)
+		buf_init(&run->result[i].frame, BLOCK_PAYLOAD_MAX);
+	run->begin_ns = clock_monotonic_ns();
+}
+
+static void run_deinit(struct run *run, unsigned threads)
+{
+	for (unsigned i = 0; i < threads; i++)
+		worker_deinit(&run->worker[i]);
+	for (unsigned i = 0; i < pool_slots(threads); i++)
+		buf_free(&run->result[i].frame);
+	free(run->worker);
+	free(run->result);
+}
+
+static enum status open_writer(const struct generator *g, const struct generate_options *o,
+			       struct corpus_writer **out, struct err *e)
+{
+	struct about about = {0};
+	struct view dict = {(const char *)g->dict_bytes.data, g->dict_bytes.size};
+	const struct recipe *r = plan_recipe(g->plan);
+	enum status s;
+
+	about.title = o->title == NULL ? NULL : mem_strdup(o->title);
+	about.description = o->description == NULL ? NULL : mem_strdup(o->description);
+	about.licence = o->licence == NULL ? NULL : mem_strdup(o->licence);
+	about.generator = mem_strdup("spangen " SPANGEN_VERSION);
+	about.zstd_version = mem_strdup(ZSTD_versionString());
+	s = corpus_writer_open(out, o->dir, r, &about, dict, r->base_epoch_ms, e);
+	free(about.title);
+	free(about.description);
+	free(about.licence);
+	free(about.generator);
+	free(about.zstd_version);
+	return s;
+}
+
+enum status generate_corpus(const struct generator *g, const struct generate_options *o,
+			    struct log *log, struct manifest *m, struct err *e)
+{
+	uint64_t blocks = recipe_blocks(plan_recipe(g->plan)), next = 0;
+	struct run run = {.g = g, .log = log};
+	struct pool_job job = {.work = run_work, .consume = run_consume, .ctx = &run};
+	enum status s = open_writer(g, o, &run.writer, e);
+
+	if (s != OK)
+		return s;
+	run_init(&run, g, o);
+	s = pool_run(&job, o->threads, 0, blocks, o->stop, &next, e);
+	if (log != NULL)
+		log_progress_end(log);
+	if (s == OK && next < blocks)
+		s = err_set(e, ERR_IO,
+			    "interrupted after %" PRIu64 " of %" PRIu64
+			    " blocks; unfinished files were removed",
+			    next, blocks);
+	if (s == OK)
+		s = corpus_writer_finish(run.writer, m, e);
+	else
+		corpus_writer_abort(run.writer);
+	run_deinit(&run, o->threads);
+	return s;
+}

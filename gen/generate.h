@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocks through the pool, in order into the corpus. One block is a pure function of the recipe
+// and its number.
+#ifndef GEN_GENERATE_H
+#define GEN_GENERATE_H
+
+#include "common/corpus.h"
+#include "common/log.h"
+#include "gen/plan.h"
+#include "gen/segment.h"
+
+struct generator;
+
+// Plan, dictionary and calibration: the length of long texts is chosen so that the mean row of
+// some sample blocks is within 0.5 % of recipe.row_bytes; ERR_USAGE with the reachable range
+// when no length does. Read-only afterwards, shared by workers.
+enum status generator_new(struct generator **out, const struct recipe *r,
+			  struct err *e) MUST_CHECK;
+void generator_free(struct generator *g); // NULL is fine
+const struct plan *generator_plan(const struct generator *g);
+const struct dict *generator_dict(const struct generator *g);
+// As calibrated on the sample blocks.
+uint32_t generator_mean_row_bytes_x100(const struct generator *g);
+
+// Fills b (reset first) and the min/max starts of *h. scratch: from generator_scratch_new, one
+// per worker.
+struct generator_scratch;
+struct generator_scratch *generator_scratch_new(const struct generator *g);
+void generator_scratch_free(struct generator_scratch *s); // NULL is fine
+void generator_block(const struct generator *g, struct generator_scratch *s, uint64_t block,
+		     struct block *b, struct block_header *h);
+
+// What a whole corpus will take, scaled up from sample blocks that are made and compressed.
+struct generate_estimate {
+	uint64_t stored_bytes;	// data files
+	uint64_t payload_bytes; // before compression
+	uint64_t memory_bytes;	// resident, with this many threads
+	uint64_t ns_per_row;	// of one thread
+	uint64_t data_files;
+};
+enum status generate_estimate(const struct generator *g, unsigned threads, int zstd_level,
+			      struct generate_estimate *out, struct err *e) MUST_CHECK;
+
+struct generate_options {
+	const char *dir;
+	unsigned threads;
+	int zstd_level;
+	const char *title, *description, *licence;
+	const volatile int *stop; // may be NULL; non-zero: end early, remove the unfinished
+				  // parts, ERR_IO "interrupted"
+};
+enum status generate_corpus(const struct generator *g, const struct generate_options *o,
+			    struct log *log, struct manifest *m, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// The joint table is a sum of slices. A slice has a fair share of every quota and is filled by
+// the north-west-corner rule: services and operations stand in layer order, and each pair gets
+// what both still have.
+//
+//	            op a   op b   op c
+//	service 1    40     10               50
+//	service 2           25     25        50
+//	             40     35     25
+//
+// One slice has at most services + operations - 1 cells, which is 11 per service when there are
+// ten operations for each. Further slices shuffle operations of like size, so that a service
+// serves about ten operations at every scale.
+#include "gen/joint.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/rng.h"
+
+#define CELLS_PER_SERVICE 10u // wanted mean
+#define SLICES_MAX 64u
+
+// One side of a slice: items in the order of the walk.
+struct walk_item {
+	uint64_t key; // total order together with the index
+	uint32_t index;
+};
+
+struct builder {
+	const struct joint_side *services, *operations;
+	uint64_t seed;
+	struct joint_cell *cell; // start holds the count of rows while building
+	uint32_t cell_count;
+	uint64_t *first[2]; // first unit of each item on its own axis
+	struct walk_item *walk[2];
+};
+
+static int compare_item(const void *a, const void *b)
+{
+	const struct walk_item *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int compare_cell(const void *a, const void *b)
+{
+	const struct joint_cell *x = a, *y = b;
+
+	if (x->service != y->service)
+		return x->service < y->service ? -1 : 1;
+	return x->operation < y->operation ? -1 : x->operation > y->operation;
+}
+
+static uint32_t log2_floor(uint64_t v)
+{
+	return v == 0 ? 0 : 63u - (uint32_t)__builtin_clzll(v);
+}
+
+// Services by (layer, rank) in every slice; operations the same in slice 0, later by (layer,
+// size class, draw), where a class spans a factor of four.
+static void order_items(struct builder *b, uint32_t slice)
+{
+	const struct joint_side *side[2] = {b->services, b->operations};
+
+	for (uint32_t axis = 0; axis < 2; axis++) {
+		uint64_t key = rng_key(b->seed, RNG_QUOTA, slice);
+
+		for (uint32_t i = 0; i < side[axis]->count; i++) {
+			uint64_t k = (uint64_t)side[axis]->layer[i] << 60;
+
+			if (axis == 1 && slice > 0) {
+				k |= (uint64_t)(63 - log2_floor(side[axis]->rows[i])) / 2 << 54;
+				k |= rng_draw(key, i) >> 10;
+			}
+			b->walk[axis][i] = (struct walk_item){k, i};
+		}
+		qsort(b->walk[axis], side[axis]->count, sizeof(*b->walk[axis]), compare_item);
+	}
+}
+
+// Rows of [first, first + count) that fall to the slice: those with row mod slices == slice.
+// All parts of an item differ by at most one, and both axes have the same sum in every slice.
+static uint64_t part_of(uint64_t first, uint64_t count, uint32_t slice, uint32_t slices)
+{
+	uint64_t shift = slices - 1 - slice;
+
+	return (first + count + shift) / slices - (first + shift) / slices;
+}
+
+static void fill_slice(struct builder *b, uint32_t slice, uint32_t slices)
+{
+	uint32_t s = 0, o = 0;
+	uint64_t service_left = 0, operation_left = 0;
+
+	order_items(b, slice);
+	for (;;) {
+		uint64_t n;
+
+		for (; service_left == 0 && s < b->services->count; s++) {
+			uint32_t i = b->walk[0][s].index;
+
+			service_left =
+				part_of(b->first[0][i], b->services->rows[i], slice, slices);
+		}
+		for (; operation_left == 0 && o < b->operations->count; o++) {
+			uint32_t i = b->walk[1][o].index;
+
+			operation_left =
+				part_of(b->first[1][i], b->operations->rows[i], slice, slices);
+		}
+		if (service_left == 0)
+			break;
+		n = u64_min(service_left, operation_left);
+		assert(n > 0);
+		b->cell[b->cell_count++] = (struct joint_cell){n, b->walk[0][s - 1].index,
+							       b->walk[1][o - 1].index};
+		service_left -= n;
+		operation_left -= n;
+	}
+	assert(operation_left == 0);
+}
+
+static void merge_cells(struct builder *b)
+{
+	uint32_t n = 0;
+
+	qsort(b->cell, b->cell_count, sizeof(*b->cell), compare_cell);
+	for (uint32_t i = 0; i < b->cell_count; i++) {
+		if (n > 0 && compare_cell(&b->cell[n - 1], &b->cell[i]) == 0)
+			b->cell[n - 1].start += b->cell[i].start;
+		else
+			b->cell[n++] = b->cell[i];
+	}
+	b->cell_count = n;
+}
+
+static void build(struct builder *b, uint32_t slices)
+{
+	size_t most = (size_t)slices * (b->services->count + b->operations->count);
+
+	free(b->cell);
+	b->cell = mem_alloc((most + 1) * sizeof(*b->cell));
+	b->cell_count = 0;
+	for (uint32_t slice = 0; slice < slices; slice++)
+		fill_slice(b, slice, slices);
+	merge_cells(b);
+}
+
+static void builder_init(struct builder *b, uint64_t seed, const struct joint_side *services,
+			 const struct joint_side *operations)
+{
+	const struct joint_side *side[2] = {services, operations};
+
+	*b = (struct builder){.services = services, .operations = operations, .seed = seed};
+	for (uint32_t axis = 0; axis < 2; axis++) {
+		uint64_t sum = 0;
+
+		b->first[axis] = mem_alloc(side[axis]->count * sizeof(*b->first[axis]) + 1);
+		b->walk[axis] = mem_alloc(side[axis]->count * sizeof(*b->walk[axis]) + 1);
+		for (uint32_t i = 0; i < side[axis]->count; i++) {
+			b->first[axis][i] = sum;
+			sum += side[axis]->rows[i];
+		}
+	}
+}
+
+// Counts become first units, and buckets point into the cells.
+static void index_cells(struct joint *j)
+{
+	uint64_t sum = 0;
+	uint32_t c = 0, buckets;
+
+	for (uint32_t i = 0; i < j->cell_count; i++) {
+		uint64_t count = j->cell[i].start;
+
+		j->cell[i].start = sum;
+		sum += count;
+	}
+	j->rows = sum;
+	j->cell[j->cell_count] = (struct joint_cell){sum, 0, 0};
+	while (j->rows >> j->shift > 4 * (uint64_t)j->cell_count)
+		j->shift++;
+	buckets = (uint32_t)(j->rows >> j->shift) + 1;
+	j->bucket = mem_zalloc(buckets, sizeof(*j->bucket));
+	for (uint32_t i = 0; i < buckets; i++) {
+		while (c + 1 < j->cell_count && j->cell[c + 1].start <= (uint64_t)i << j->shift)
+			c++;
+		j->bucket[i] = c;
+	}
+}
+
+void joint_init(struct joint *j, uint64_t seed, const struct joint_side *services,
+		const struct joint_side *operations)
+{
+	uint64_t wanted = (uint64_t)CELLS_PER_SERVICE * services->count;
+	uint32_t slices = (uint32_t)(wanted / (services->count + operations->count));
+	struct builder b;
+
+	// Equal cells of different slices merge, so the count of slices is found by trial.
+	slices = slices < 1 ? 1 : slices;
+	builder_init(&b, seed, services, operations);
+	for (build(&b, slices); b.cell_count < wanted - wanted / 20 && slices < SLICES_MAX;) {
+		slices++;
+		build(&b, slices);
+	}
+	*j = (struct joint){.cell = b.cell, .cell_count = b.cell_count};
+	for (uint32_t axis = 0; axis < 2; axis++) {
+		free(b.first[axis]);
+		free(b.walk[axis]);
+	}
+	index_cells(j);
+}
+
+void joint_deinit(struct joint *j)
+{
+	free(j->cell);
+	free(j->bucket);
+	*j = (struct joint){0};
+}
+
+const struct joint_cell *joint_at(const struct joint *j, uint64_t unit)
+{
+	uint32_t low = j->bucket[unit >> j->shift], high = j->cell_count;
+
+	// Few cells start within a bucket, so the answer is near: gallop, then halve.
+	for (uint32_t step = 1; low + step < high; step *= 2) {
+		if (j->cell[low + step].start > unit)
+			high = low + step;
+		else
+			low += step;
+	}
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (j->cell[middle].start <= unit)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &j->cell[low];
+}

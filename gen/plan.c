@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan: which rows a block has and who makes each. Quotas are solved once by quota and
+// joint; afterwards a row or trace number finds its place in them by a keyed bijection.
+#include "gen/plan.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "common/rng.h"
+#include "gen/joint.h"
+#include "gen/quota.h"
+
+#define MEAN_MIN_X10 80u // rows per trace: all classes at their low end
+#define MEAN_MAX_X10 330u
+
+// Sizes of one kind of group; groups differ by at most one row, and the last may be shorter.
+struct group_sizes {
+	uint32_t traces;
+	uint64_t rows;
+	uint8_t size[GROUP_TRACES];
+};
+
+struct plan {
+	struct recipe recipe;
+	uint64_t *service_rows, *operation_rows; // by rank = index
+	uint8_t *service_layer, *operation_layer;
+	uint32_t *service_operations;
+	uint64_t *service_start;  // first unit of each service in the joint table, services + 1
+	uint32_t *first_instance; // services + 1
+	struct joint joint;
+	struct rng_perm row_perm;
+	struct group_sizes group[3];
+	uint32_t group_count;
+};
+
+// ---- Checks --------------------------------------------------------------------------------
+
+static enum status check_recipe(const struct recipe *r, struct err *e)
+{
+	uint64_t top = r->traces * MEAN_MAX_X10, bottom = r->traces * MEAN_MIN_X10;
+
+	if (r->spans * 10 < bottom || r->spans * 10 > top)
+		return err_set(e, ERR_USAGE,
+			       "%" PRIu64 " spans in %" PRIu64
+			       " traces: the mean must be 8.0..33.0 spans per trace, so "
+			       "--spans must be %" PRIu64 "..%" PRIu64,
+			       r->spans, r->traces, (bottom + 9) / 10, top / 10);
+	if (r->block_traces == 0 || GROUP_TRACES % r->block_traces != 0)
+		return err_set(e, ERR_USAGE, "--block-traces %u does not divide %u",
+			       r->block_traces, GROUP_TRACES);
+	if (r->instances < r->services)
+		return err_set(e, ERR_USAGE,
+			       "%" PRIu64 " instances are too few for %" PRIu64
+			       " services: raise --instances or lower --services",
+			       r->instances, r->services);
+	return OK;
+}
+
+// ---- Trace sizes ---------------------------------------------------------------------------
+
+static uint64_t group_first_row(const struct plan *p, uint64_t group)
+{
+	uint64_t trace = u64_min(group * GROUP_TRACES, p->recipe.traces);
+
+	return u64_mul_div(p->recipe.spans, trace, p->recipe.traces);
+}
+
+static const struct group_sizes *find_group(const struct plan *p, uint32_t traces,
+					    uint64_t rows)
+{
+	for (uint32_t i = 0; i < p->group_count; i++) {
+		if (p->group[i].traces == traces && p->group[i].rows == rows)
+			return &p->group[i];
+	}
+	return NULL;
+}
+
+static uint32_t group_traces(const struct plan *p, uint64_t group)
+{
+	return (uint32_t)u64_min(GROUP_TRACES, p->recipe.traces - group * GROUP_TRACES);
+}
+
+static const struct group_sizes *group_at(const struct plan *p, uint64_t group)
+{
+	uint64_t rows = group_first_row(p, group + 1) - group_first_row(p, group);
+
+	return find_group(p, group_traces(p, group), rows);
+}
+
+static enum status add_group(struct plan *p, uint32_t traces, uint64_t rows, struct err *e)
+{
+	struct group_sizes *g = &p->group[p->group_count];
+
+	if (find_group(p, traces, rows) != NULL)
+		return OK;
+	assert(p->group_count < ARRAY_LEN(p->group));
+	if (!quota_trace_sizes(traces, rows, p->recipe.class_simple_pct,
+			       p->recipe.class_medium_pct, g->size))
+		return err_set(e, ERR_USAGE,
+			       "%u traces of 1-5, 6-20 and 21-100 spans cannot have %" PRIu64
+			       " spans together: change --spans or --traces",
+			       traces, rows);
+	g->traces = traces;
+	g->rows = rows;
+	p->group_count++;
+	return OK;
+}
+
+// A full group has the floor or the ceiling of its share of the rows.
+static enum status solve_sizes(struct plan *p, struct err *e)
+{
+	const struct recipe *r = &p->recipe;
+	uint64_t full = r->traces / GROUP_TRACES;
+	uint32_t last = (uint32_t)(r->traces % GROUP_TRACES);
+	enum status s = OK;
+
+	if (full > 0) {
+		uint64_t share = u64_mul_div(r->spans, GROUP_TRACES, r->traces);
+
+		s = add_group(p, GROUP_TRACES, share, e);
+		if (s == OK && share * r->traces != r->spans * GROUP_TRACES) // modulo 2^64
+			s = add_group(p, GROUP_TRACES, share + 1, e);
+	}
+	if (s == OK && last > 0)
+		s = add_group(p, last, r->spans - group_first_row(p, full), e);
+	return s;
+}
+
+// ---- Services and operations ---------------------------------------------------------------
+
+// Share of the services in each layer, in percent: gateways 13, the middle 48, leaves 39.
+static const uint32_t layer_end_pct[LAYER_COUNT] = {13, 29, 45, 61, 100};
+
+static void assign_service_layers(struct plan *p)
+{
+	uint64_t services = p->recipe.services;
+	struct rng_perm perm;
+
+	rng_perm_init(&perm, services, p->recipe.seed, RNG_SERVICE, UINT64_MAX);
+	for (uint64_t i = 0; i < services; i++) {
+		uint64_t pct = (2 * rng_perm_at(&perm, i) + 1) * 50 / services;
+		uint8_t layer = 0;
+
+		while (pct >= layer_end_pct[layer])
+			layer++;
+		p->service_layer[i] = layer;
+	}
+}
+
+// In rank order, each to the layer that lacks most rows: layers end within a few of the rarest
+// operations of what their services have.
+static void assign_operation_layers(struct plan *p)
+{
+	int64_t lack[LAYER_COUNT] = {0};
+
+	for (uint64_t i = 0; i < p->recipe.services; i++)
+		lack[p->service_layer[i]] += (int64_t)p->service_rows[i];
+	for (uint64_t i = 0; i < p->recipe.operations; i++) {
+		uint8_t layer = 0;
+
+		for (uint8_t l = 1; l < LAYER_COUNT; l++) {
+			if (lack[l] > lack[layer])
+				layer = l;
+		}
+		lack[layer] -= (int64_t)p->operation_rows[i];
+		p->operation_layer[i] = layer;
+	}
+}
+
+static void split_instances(struct plan *p)
+{
+	for (uint64_t i = 0; i <= p->recipe.services; i++)
+		p->first_instance[i] =
+			(uint32_t)u64_mul_div(i, p->recipe.instances, p->recipe.services);
+}
+
+static void count_operations(struct plan *p)
+{
+	for (uint32_t i = 0; i < p->joint.cell_count; i++)
+		p->service_operations[p->joint.cell[i].service]++;
+	for (uint64_t i = 0; i < p->recipe.services; i++)
+		p->service_start[i + 1] = p->service_start[i] + p->service_rows[i];
+}
+
+static enum status solve_zipf(const char *what, uint64_t rows, uint64_t count, uint32_t mpct,
+			      uint64_t *quota, struct err *e)
+{
+	if (quota_zipf(rows, (uint32_t)count, mpct, quota))
+		return OK;
+	return err_set(e, ERR_USAGE,
+		       "%" PRIu64 " %s are too many for %" PRIu64
+		       " spans: each must occur, and the rarer four fifths share %u.%03u %% of "
+		       "the spans; lower --%s or raise --spans",
+		       count, what, rows, (100000 - mpct) / 1000, (100000 - mpct) % 1000, what);
+}
+
+static enum status solve_joint(struct plan *p, struct err *e)
+{
+	const struct recipe *r = &p->recipe;
+	enum status s;
+
+	s = solve_zipf("services", r->spans, r->services, r->zipf_services_mpct,
+		       p->service_rows, e);
+	if (s == OK)
+		s = solve_zipf("operations", r->spans, r->operations, r->zipf_operations_mpct,
+			       p->operation_rows, e);
+	if (s != OK)
+		return s;
+	assign_service_layers(p);
+	assign_operation_layers(p);
+	split_instances(p);
+	joint_init(
+		&p->joint, r->seed,
+		&(struct joint_side){p->service_rows, p->service_layer, (uint32_t)r->services},
+		&(struct joint_side){p->operation_rows, p->operation_layer,
+				     (uint32_t)r->operations});
+	assert(p->joint.rows == r->spans);
+	count_operations(p);
+	return OK;
+}
+
+// ---- Interface -----------------------------------------------------------------------------
+
+enum status plan_new(struct plan **out, const struct recipe *r, struct err *e)
+{
+	struct plan *p;
+	enum status s = recipe_check(r, e);
+
+	*out = NULL;
+	if (s == OK)
+		s = check_recipe(r, e);
+	if (s != OK)
+		return s;
+	p = mem_zalloc(1, sizeof(*p));
+	p->recipe = *r;
+	p->service_rows = mem_zalloc(r->services, sizeof(*p->service_rows));
+	p->service_layer = mem_zalloc(r->services, sizeof(*p->service_layer));
+	p->service_operations = mem_zalloc(r->services, sizeof(*p->service_operations));
+	p->service_start = mem_zalloc(r->services + 1, sizeof(*p->service_start));
+	p->first_instance = mem_zalloc(r->services + 1, sizeof(*p->first_instance));
+	p->operation_rows = mem_zalloc(r->operations, sizeof(*p->operation_rows));
+	p->operation_layer = mem_zalloc(r->operations, sizeof(*p->operation_layer));
+	rng_perm_init(&p->row_perm, r->spans, r->seed, RNG_ROW_PERMUTE, 0);
+	s = solve_sizes(p, e);
+	if (s == OK)
+		s = solve_joint(p, e);
+	if (s != OK) {
+		plan_free(p);
+		return s;
+	}
+	*out = p;
+	return OK;
+}
+
+void plan_free(struct plan *p)
+{
+	if (p == NULL)
+		return;
+	joint_deinit(&p->joint);
+	free(p->service_rows);
+	free(p->service_layer);
+	free(p->service_operations);
+	free(p->service_start);
+	free(p->first_instance);
+	free(p->operation_rows);
+	free(p->operation_layer);
+	free(p);
+}
+
+const struct recipe *plan_recipe(const struct plan *p)
+{
+	return &p->recipe;
+}
+
+uint32_t plan_service_layer(const struct plan *p, uint32_t service)
+{
+	return p->service_layer[service];
+}
+
+uint32_t plan_operation_layer(const struct plan *p, uint32_t operation)
+{
+	return p->operation_layer[operation];
+}
+
+uint64_t plan_operation_rows(const struct plan *p, uint32_t operation)
+{
+	return p->operation_rows[operation];
+}
+
+uint64_t plan_service_rows(const struct plan *p, uint32_t service)
+{
+	return p->service_rows[service];
+}
+
+uint32_t plan_service_operations(const struct plan *p, uint32_t service)
+{
+	return p->service_operations[service];
+}
+
+uint32_t plan_instance_service(const struct plan *p, uint32_t instance)
+{
+	uint32_t low = 0, high = (uint32_t)p->recipe.services;
+
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (p->first_instance[middle] <= instance)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+// Error rows among the first `row` rows.
+static uint64_t errors_before(const struct plan *p, uint64_t row)
+{
+	return u64_mul_div(row, p->recipe.errors_mpct, 100000);
+}
+
+static uint64_t window_at(const struct plan *p, uint64_t trace)
+{
+	return u64_mul_div(trace, p->recipe.window_ms, p->recipe.traces);
+}
+
+void plan_block(const struct plan *p, uint64_t block, struct plan_block *out, uint32_t *sizes)
+{
+	uint64_t trace = block * p->recipe.block_traces;
+	uint64_t group = trace / GROUP_TRACES;
+	uint32_t before = (uint32_t)(trace % GROUP_TRACES);
+	const struct group_sizes *g = group_at(p, group);
+	struct rng_perm perm;
+
+	assert(trace < p->recipe.traces);
+	*out = (struct plan_block){
+		.first_trace = trace,
+		.first_row = group_first_row(p, group),
+		.traces = (uint32_t)u64_min(p->recipe.block_traces, g->traces - before),
+	};
+	rng_perm_init(&perm, g->traces, p->recipe.seed, RNG_TRACE_PERMUTE, group);
+	for (uint32_t i = 0; i < before; i++)
+		out->first_row += g->size[rng_perm_at(&perm, i)];
+	for (uint32_t i = 0; i < out->traces; i++) {
+		sizes[i] = g->size[rng_perm_at(&perm, before + i)];
+		out->rows += sizes[i];
+	}
+	out->error_rows = (uint32_t)(errors_before(p, out->first_row + out->rows) -
+				     errors_before(p, out->first_row));
+	out->window_begin_ms = window_at(p, trace);
+	out->window_end_ms = window_at(p, trace + out->traces);
+}
+
+void plan_row(const struct plan *p, uint64_t row, uint32_t *instance, uint32_t *operation)
+{
+	uint64_t unit = rng_perm_at(&p->row_perm, row);
+	const struct joint_cell *c = joint_at(&p->joint, unit);
+	uint32_t first = p->first_instance[c->service];
+	uint32_t count = p->first_instance[c->service + 1] - first;
+
+	*instance = first + (uint32_t)((unit - p->service_start[c->service]) % count);
+	*operation = c->operation;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a recipe to who does what: exact quotas of trace sizes, services, instances, operations
+// and errors, any of them O(1) from a row or trace number. Pure. What a row looks like inside
+// is segment's, how a trace hangs together is shape's.
+#ifndef GEN_PLAN_H
+#define GEN_PLAN_H
+
+#include "common/manifest.h"
+
+#define LAYER_COUNT 5u // 0 gateway, 1 API, 2 domain, 3 shared, 4 leaf
+
+struct plan;
+
+// Solves all quota tables; ERR_USAGE with the option to change when the numbers cannot be met
+// (mean outside 8.0..33.0, fewer instances than services, block_traces that does not divide
+// 10,000, ...). The recipe is copied.
+enum status plan_new(struct plan **out, const struct recipe *r, struct err *e) MUST_CHECK;
+void plan_free(struct plan *p);
+const struct recipe *plan_recipe(const struct plan *p);
+
+uint32_t plan_service_layer(const struct plan *p, uint32_t service); // 0..4
+uint32_t plan_operation_layer(const struct plan *p,
+			      uint32_t operation); // layer of the services that serve it
+uint64_t plan_operation_rows(const struct plan *p, uint32_t operation); // exact number of rows
+uint64_t plan_service_rows(const struct plan *p, uint32_t service);
+uint32_t plan_instance_service(const struct plan *p,
+			       uint32_t instance); // instances of a service are contiguous
+uint32_t plan_service_operations(const struct plan *p,
+				 uint32_t service); // how many operations it serves
+
+struct plan_block {
+	uint64_t first_trace, first_row;
+	uint32_t traces, rows;
+	uint32_t error_rows;			 // exact
+	uint64_t window_begin_ms, window_end_ms; // root starts lie in [begin, end)
+};
+
+// sizes[0..traces-1]: rows of each trace in rank order; room for block_traces entries.
+void plan_block(const struct plan *p, uint64_t block, struct plan_block *out, uint32_t *sizes);
+// Who makes row `row` (global number, trace by trace).
+void plan_row(const struct plan *p, uint64_t row, uint32_t *instance, uint32_t *operation);
+
+#endif

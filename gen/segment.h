@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a segment contains: names, operations, span templates (the dictionary), and for one row
+// the inner spans, their times and hole values. Pure after segment_new. Which rows exist, their
+// tree and their errors come from shape.
+#ifndef GEN_SEGMENT_H
+#define GEN_SEGMENT_H
+
+#include "common/corpus.h"
+#include "gen/plan.h"
+
+struct segment_set;
+
+// Builds the dictionary. text_scale_1024: multiplies the length of SQL texts and of the other
+// long texts (1024 = nominal); the caller calibrates it so that the mean row meets
+// recipe.row_bytes.
+enum status segment_set_new(struct segment_set **out, const struct plan *p,
+			    uint32_t text_scale_1024, struct err *e) MUST_CHECK;
+void segment_set_free(struct segment_set *s);
+const struct dict *segment_set_dict(const struct segment_set *s);
+
+// A child call of a row, in the order the parent makes them.
+struct segment_call {
+	uint32_t row;	     // caller's own number of the child, handed back untouched
+	uint32_t operation;  // of the child
+	uint32_t latency_ms; // of the child
+	bool failed;	     // the child is an error row
+	bool async; // message queue: the child starts after the producer, outside the parent's
+		    // interval
+	// filled by segment_layout:
+	uint32_t parent_span; // id of the Exit span
+	uint32_t start_ms;    // child's true start - this row's start
+};
+
+struct segment_span {
+	uint32_t template;	 // as stored: 0 literal, 2k+1 own, 2k+2 callee's
+	uint32_t start_delta_ms; // to the span before it in creation order (0 for the first)
+	uint32_t duration_ms;	 // (the first span's is the row's latency)
+};
+
+#define SEGMENT_SPANS_MAX 300
+
+struct segment_layout {
+	struct segment_span span[SEGMENT_SPANS_MAX];
+	uint32_t span_count;
+	uint32_t latency_ms;
+};
+
+struct segment_row {
+	uint64_t number; // global row number: key of all draws
+	uint32_t operation;
+	bool is_error;
+	bool is_origin; // the error arises in this row: an inner span fails and carries the log
+	struct segment_call *call;
+	uint32_t call_count;
+};
+
+bool segment_operation_is_async(const struct segment_set *s,
+				uint32_t operation); // a message consumer
+// Lays out the row's spans in time; children must be laid out before (their latency is needed).
+void segment_layout(const struct segment_set *s, const struct segment_row *row,
+		    struct segment_layout *out);
+// Appends the hole values of the laid-out spans to the block's hole columns, in the order
+// render reads them: spans in creation order, holes of a template in piece order.
+void segment_holes(const struct segment_set *s, const struct segment_row *row,
+		   const struct segment_layout *l, struct block *b);
+
+#endif

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds the dictionary: services, instances, operations, and for every operation what its
+// segments consist of and how long its texts are. The spans themselves are segment_template's.
+#include "gen/segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gen/segment_private.h"
+
+// ---- Services and instances ----------------------------------------------------------------
+
+static void *list_new(struct segment_set *s, uint32_t count, size_t size_bytes)
+{
+	void *p = arena_alloc(&s->arena, count, size_bytes);
+
+	s->failed = s->failed || p == NULL;
+	return p;
+}
+
+static struct view text_put(struct segment_set *s, struct buf *text)
+{
+	struct view v = arena_copy(&s->arena, text->data, text->size);
+
+	s->failed = s->failed || v.data == NULL || text->failed;
+	buf_clear(text);
+	return v.data != NULL ? v : VIEW("");
+}
+
+static void build_services(struct segment_set *s, const struct plan *p, uint32_t count)
+{
+	uint32_t rank[LAYER_COUNT] = {0};
+	struct buf text;
+
+	buf_init(&text, KIB);
+	s->dict.service_count = count;
+	s->dict.service = list_new(s, count, sizeof(struct service));
+	for (uint32_t i = 0; i < count && !s->failed; i++) {
+		struct service *out = &s->dict.service[i];
+
+		out->layer = plan_service_layer(p, i);
+		catalog_service_name(&text, out->layer, rank[out->layer]++, s->seed);
+		out->name = text_put(s, &text);
+		buf_printf(&text, "%.*s.prod.svc:8080", (int)out->name.size, out->name.data);
+		out->peer = text_put(s, &text);
+	}
+	buf_free(&text);
+}
+
+static int32_t draw_skew_ms(struct dice *d)
+{
+	uint32_t percent = dice_below(d, 100);
+	uint32_t most = percent < 95 ? 2 : percent < 99 ? 10 : 100;
+
+	return (int32_t)dice_below(d, 2 * most + 1) - (int32_t)most;
+}
+
+// The ordinal-th pod of a deployment. Suffixes are distinct: the multiplier has no factor in
+// common with 27^5.
+static void put_pod_name(struct buf *out, const struct service *service, uint64_t service_key,
+			 uint32_t ordinal)
+{
+	static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
+	struct dice d = {.key = service_key};
+	uint64_t v;
+
+	buf_printf(out, "%.*s-", (int)service->name.size, service->name.data);
+	for (int i = 0; i < 10; i++)
+		buf_put_u8(out, (uint8_t)alphabet[dice_below(&d, 27)]);
+	buf_put_u8(out, '-');
+	v = (ordinal * UINT64_C(5915587) + dice_below(&d, 14348907)) % 14348907;
+	for (int i = 0; i < 5; i++, v /= 27)
+		buf_put_u8(out, (uint8_t)alphabet[v % 27]);
+}
+
+static void build_instance(struct segment_set *s, uint32_t index, uint32_t ordinal,
+			   struct buf *text)
+{
+	struct instance *out = &s->dict.instance[index];
+	struct dice d = {.key = rng_key(s->seed, RNG_INSTANCE, index)};
+	uint64_t service_key = rng_key(s->seed, RNG_SERVICE, out->service);
+	uint32_t ip[3];
+
+	// Two different instances differ in the first half: rng_mix is a bijection.
+	buf_printf(text, "%016llx%016llx",
+		   (unsigned long long)rng_mix(rng_key(s->seed, RNG_INSTANCE, 0) + index),
+		   (unsigned long long)rng_draw(d.key, d.n++));
+	out->id_prefix = text_put(s, text);
+	out->clock_skew_ms = draw_skew_ms(&d);
+	for (int i = 0; i < 3; i++)
+		ip[i] = dice_below(&d, 254) + 1;
+	if (service_key % 2 == 0) {
+		put_pod_name(text, &s->dict.service[out->service], service_key, ordinal);
+	} else {
+		// The process's own UUID is another than that of its ids.
+		buf_printf(text, "%016llx%016llx@10.%u.%u.%u",
+			   (unsigned long long)rng_mix(service_key + ordinal),
+			   (unsigned long long)rng_draw(d.key, d.n++), ip[0], ip[1], ip[2]);
+	}
+	out->name = text_put(s, text);
+}
+
+static void build_instances(struct segment_set *s, const struct plan *p, uint32_t count)
+{
+	uint32_t ordinal = 0;
+	struct buf text;
+
+	buf_init(&text, KIB);
+	s->dict.instance_count = count;
+	s->dict.instance = list_new(s, count, sizeof(struct instance));
+	for (uint32_t i = 0; i < count && !s->failed; i++) {
+		s->dict.instance[i].service = plan_instance_service(p, i);
+		if (i > 0 && s->dict.instance[i].service == s->dict.instance[i - 1].service)
+			ordinal++;
+		else
+			ordinal = 0;
+		build_instance(s, i, ordinal, &text);
+	}
+	buf_free(&text);
+}
+
+// ---- Words and components ------------------------------------------------------------------
+
+// Components of entries by op_kind, the second HTTP server last.
+static const char *const entry_components[] = {
+	"SpringMVC", "Dubbo", "GRPC", "kafka-consumer", "rocketMQ-consumer", "Tomcat"};
+static const uint32_t entry_component_ids[] = {14, 3, 23, 41, 39, 1};
+#define TOMCAT 5u
+
+static void build_lists(struct segment_set *s)
+{
+	s->dict.component_count = ARRAY_LEN(entry_components);
+	s->dict.component = list_new(s, s->dict.component_count, sizeof(struct view));
+	for (uint32_t i = 0; i < s->dict.component_count && !s->failed; i++)
+		s->dict.component[i] = view_of(entry_components[i]);
+	s->dict.word_count = catalog_word_count;
+	s->dict.word = list_new(s, s->dict.word_count, sizeof(struct view));
+	for (uint32_t i = 0; i < s->dict.word_count && !s->failed; i++)
+		s->dict.word[i] = view_of(catalog_words[i]);
+}
+
+// ---- What an operation consists of ---------------------------------------------------------
+
+static void add_slot(struct op_plan *p, enum slot_kind kind, uint8_t depth)
+{
+	p->slot[p->slot_count++] = (struct slot){.kind = (uint8_t)kind, .depth = depth};
+	p->unit[p->unit_count - 1].slot_count++;
+}
+
+static void add_unit(struct op_plan *p, enum slot_kind kind, uint32_t chance, uint32_t again)
+{
+	p->unit[p->unit_count++] = (struct unit){.first_slot = p->slot_count,
+						 .chance = (uint16_t)chance,
+						 .again = (uint16_t)again};
+	add_slot(p, kind, 1);
+}
+
+// A statement, alone or with what an ORM or a pool puts around it.
+static void add_database(struct op_plan *p, uint32_t chance, uint32_t again, struct dice *d)
+{
+	uint32_t style = dice_below(d, 100);
+
+	if (style < 28) {
+		add_unit(p, SLOT_MYBATIS, chance, again);
+		add_slot(p, SLOT_DB, 2);
+	} else if (style < 42) {
+		add_unit(p, SLOT_POOL, chance, again);
+		add_slot(p, SLOT_DB, 1);
+	} else {
+		add_unit(p, SLOT_DB, chance, again);
+	}
+}
+
+static void compose(struct op_plan *p, struct dice *d)
+{
+	bool business_fault = dice_percent(d, 30);
+	uint32_t extra, chance;
+
+	add_unit(p, SLOT_LOCAL, 256, 0);
+	chance = 150 + dice_below(d, 140);
+	add_unit(p, SLOT_CACHE, chance > 256 ? 256 : chance, 50);
+	p->fail_unit = business_fault ? 0 : p->unit_count;
+	add_database(p, 256, 95, d);
+	add_database(p, 125, 70, d);
+	extra = dice_below(d, 100);
+	if (extra < 12)
+		add_unit(p, SLOT_SEARCH, 128, 0);
+	else if (extra < 24)
+		add_unit(p, SLOT_MONGO, 140, 40);
+	else if (extra < 45)
+		add_unit(p, SLOT_TX, 160, 0);
+	else if (extra < 80)
+		add_unit(p, SLOT_JSON, 150, 0);
+	for (uint32_t i = 0; i < p->unit_count; i++) {
+		if (p->unit[i].chance == 256)
+			p->required = (uint8_t)(p->required + p->unit[i].slot_count);
+	}
+	while (p->required < INNER_MIN) {
+		add_unit(p, SLOT_LOCAL, 256, 0);
+		p->required++;
+	}
+}
+
+static enum op_kind draw_kind(uint32_t layer, struct dice *d)
+{
+	// Percent of HTTP and RPC by layer; the rest are consumers.
+	static const uint32_t http[LAYER_COUNT] = {100, 76, 36, 26, 40};
+	static const uint32_t rpc[LAYER_COUNT] = {0, 14, 46, 54, 42};
+	uint32_t l = layer < LAYER_COUNT ? layer : 0;
+	uint32_t v = dice_below(d, 100);
+	bool second = dice_percent(d, 45);
+
+	if (v < http[l])
+		return OP_HTTP;
+	if (v < http[l] + rpc[l])
+		return second ? OP_DUBBO : OP_GRPC;
+	return second ? OP_ROCKETMQ : OP_KAFKA;
+}
+
+// ---- Sizes ---------------------------------------------------------------------------------
+
+#define NOMINAL_ROW 5000u
+#define SPREAD_PCT 25u	  // an operation's mean row is within +- of the nominal
+#define HEADER_BYTES 168u // of a blob: ids and names
+#define COLUMN_BYTES 330u // text of the ten columns
+#define CALL_BYTES 265u	  // calls of a mean row, errors among them
+#define PROBE_TEXT 900u
+#define TEXT_LEAST 120u
+#define TEXT_MOST 1960u
+#define TRIALS 256u
+
+// Bytes of the templates of an operation, per slot; error: of the failed one.
+struct sizes {
+	uint32_t entry, entry_error;
+	uint32_t slot[OP_SLOTS_MAX], slot_error[OP_SLOTS_MAX];
+};
+
+static bool has_text(const struct slot *slot)
+{
+	return slot->kind == SLOT_DB || slot->kind == SLOT_SEARCH;
+}
+
+// All templates of an operation, in the order of their numbers.
+static void build_templates(struct template_list *l, struct op_plan *p,
+			    const struct op_context *c, uint32_t text_bytes, struct sizes *z)
+{
+	size_t first = l->count;
+	const struct unit *fail = &p->unit[p->fail_unit];
+
+	z->entry = template_entry(l, c, false);
+	z->entry_error = template_entry(l, c, true);
+	p->call_first = (uint8_t)(l->count - first);
+	p->call_variants = c->kind == OP_HTTP && !c->feign && c->variants > 1 ? 2 : 1;
+	for (uint32_t v = 0; v < p->call_variants; v++)
+		template_call(l, c, v, false);
+	p->call_error = 0;
+	if (!p->async) {
+		p->call_error = (uint8_t)(l->count - first);
+		template_call(l, c, 0, true);
+	}
+	for (uint32_t i = 0; i < p->slot_count; i++) {
+		struct slot *slot = &p->slot[i];
+		bool fails = i >= fail->first_slot &&
+			     i < (uint32_t)fail->first_slot + fail->slot_count &&
+			     slot->kind != SLOT_POOL;
+
+		slot->first = (uint8_t)(l->count - first);
+		slot->variants = (uint8_t)(slot->kind == SLOT_POOL ? 1 : c->variants);
+		z->slot[i] = 0;
+		for (uint32_t v = 0; v < slot->variants; v++)
+			z->slot[i] += template_inner(l, c, slot, i, v, text_bytes, false);
+		z->slot[i] /= slot->variants;
+		slot->error = 0;
+		z->slot_error[i] = z->slot[i];
+		if (fails) {
+			slot->error = (uint8_t)(l->count - first);
+			z->slot_error[i] = template_inner(l, c, slot, i, 0, text_bytes, true);
+		}
+	}
+}
+
+// How often each slot occurs in TRIALS rows.
+static void count_slots(const struct op_plan *p, uint64_t key, uint32_t count[OP_SLOTS_MAX])
+{
+	struct pick pick[INNER_MAX];
+
+	memset(count, 0, OP_SLOTS_MAX * sizeof(*count));
+	for (uint32_t t = 0; t < TRIALS; t++) {
+		uint32_t picks = segment_pick(p, rng_draw(key, t), pick);
+
+		for (uint32_t i = 0; i < picks; i++) {
+			const struct unit *u = &p->unit[pick[i].unit];
+
+			for (uint32_t j = 0; j < u->slot_count; j++)
+				count[u->first_slot + j]++;
+		}
+	}
+}
+
+// The size of SQL texts that gives rows of `target` bytes in the mean, when texts of PROBE_TEXT
+// give the sizes z.
+static uint32_t solve_text(const struct op_plan *p, const uint32_t count[OP_SLOTS_MAX],
+			   const struct sizes *z, uint32_t target)
+{
+	uint64_t texts = 0;
+	uint64_t sum = (uint64_t)(HEADER_BYTES + COLUMN_BYTES + CALL_BYTES + z->entry) * TRIALS;
+	int64_t change;
+
+	sum += (uint64_t)(z->entry_error - z->entry) * TRIALS / 20; // 5 % error rows
+	for (uint32_t i = 0; i < p->slot_count; i++) {
+		uint64_t rest =
+			z->slot_error[i] > z->slot[i] ? z->slot_error[i] - z->slot[i] : 0;
+
+		sum += (uint64_t)count[i] * z->slot[i] + rest * TRIALS * 29 / 1000;
+		texts += has_text(&p->slot[i]) ? count[i] : 0;
+	}
+	if (texts == 0)
+		return PROBE_TEXT;
+	change = ((int64_t)target * TRIALS - (int64_t)sum) / (int64_t)texts;
+	change += PROBE_TEXT;
+	return change < TEXT_LEAST  ? TEXT_LEAST
+	       : change > TEXT_MOST ? TEXT_MOST
+				    : (uint32_t)change;
+}
+
+// ---- Operations ----------------------------------------------------------------------------
+
+static void draw_context(struct op_context *c, struct op_plan *p, struct dice *d,
+			 uint32_t variants)
+{
+	uint32_t room = OP_TEMPLATES_MAX - 8;
+	bool tomcat = dice_percent(d, 20);
+	uint32_t component = c->kind == OP_HTTP && tomcat ? TOMCAT : c->kind;
+
+	c->postgresql = dice_percent(d, 35);
+	c->lettuce = dice_percent(d, 50);
+	c->feign = dice_percent(d, 45);
+	c->sql_params = dice_percent(d, 85);
+	c->http_params = dice_percent(d, 70);
+	c->http_headers = dice_percent(d, 40);
+	c->entry_log = dice_percent(d, 85);
+	c->call_log = dice_percent(d, 50);
+	c->component = entry_component_ids[component];
+	c->entry_component = entry_components[component];
+	c->fault = p->fail_unit == 0 ? FAULT_BUSINESS
+		   : c->postgresql   ? FAULT_POSTGRESQL
+				     : FAULT_MYSQL;
+	c->variants = variants > 0 ? variants : 1;
+	if (c->variants * p->slot_count > room)
+		c->variants = room / p->slot_count;
+	p->variants = (uint8_t)c->variants;
+}
+
+static void put_brokers(struct segment_set *s, struct op_context *c, struct dice *d)
+{
+	uint32_t cluster = dice_below(d, 4);
+	struct buf text;
+
+	buf_init(&text, KIB);
+	if (c->kind == OP_KAFKA)
+		buf_printf(&text,
+			   "kafka-0.mq%u.internal:9092;kafka-1.mq%u.internal:9092;"
+			   "kafka-2.mq%u.internal:9092",
+			   cluster, cluster, cluster);
+	else if (c->kind == OP_ROCKETMQ)
+		buf_printf(&text, "rocketmq-ns.mq%u.internal:9876", cluster);
+	c->brokers = text.size > 0 ? text_put(s, &text) : VIEW("");
+	buf_free(&text);
+}
+
+// State of building all operations.
+struct op_builder {
+	struct segment_set *set;
+	const struct plan *plan;
+	struct template_list list, probe; // probe: thrown away after each operation
+	struct arena probe_arena;
+	uint32_t ordinal[3]; // next HTTP, RPC, MQ name
+	uint32_t text_scale_1024;
+};
+
+static void build_operation(struct op_builder *b, uint32_t index)
+{
+	static const uint8_t name_list[] = {0, 1, 1, 2, 2};
+	struct segment_set *s = b->set;
+	struct operation *out = &s->dict.operation[index];
+	struct op_plan *p = &s->op[index];
+	struct dice kind_dice = {.key = rng_key(s->seed, RNG_OPERATION, index)};
+	struct dice d = {.key = rng_key(s->seed, RNG_TEMPLATE, index)};
+	uint32_t count[OP_SLOTS_MAX], target, size;
+	struct op_text text;
+	struct op_context c = {.text = &text, .key = rng_mix(d.key)};
+	struct sizes z;
+
+	c.kind = draw_kind(plan_operation_layer(b->plan, index), &kind_dice);
+	catalog_operation(&text, c.kind, b->ordinal[name_list[c.kind]]++, s->seed);
+	p->async = c.kind == OP_KAFKA || c.kind == OP_ROCKETMQ;
+	p->first_template = (uint32_t)b->list.count;
+	compose(p, &d);
+	draw_context(&c, p, &d, plan_recipe(b->plan)->variants);
+	put_brokers(s, &c, &d);
+	target = NOMINAL_ROW * (100 - SPREAD_PCT) / 100;
+	target += dice_below(&d, NOMINAL_ROW * 2 * SPREAD_PCT / 100);
+
+	count_slots(p, rng_mix(d.key ^ 1), count);
+	b->probe.count = 0;
+	buf_clear(&b->probe.hole);
+	arena_reset(&b->probe_arena);
+	build_templates(&b->probe, p, &c, PROBE_TEXT, &z);
+	size = solve_text(p, count, &z, target);
+	size = (uint32_t)((uint64_t)size * b->text_scale_1024 / 1024);
+	size = size < TEXT_LEAST ? TEXT_LEAST : size > TEXT_MOST ? TEXT_MOST : size;
+	build_templates(&b->list, p, &c, size, &z);
+
+	out->name = arena_copy(&s->arena, text.name, strlen(text.name));
+	s->failed = s->failed || out->name.data == NULL || b->list.failed || b->probe.failed ||
+		    b->list.hole.failed;
+	out->peer = c.brokers;
+	out->first_template = p->first_template;
+	out->template_count = (uint32_t)b->list.count - p->first_template;
+	for (uint32_t i = 0; i < ARRAY_LEN(entry_components); i++) {
+		if (entry_components[i] == c.entry_component)
+			out->component = i;
+	}
+}
+
+static void build_operations(struct segment_set *s, const struct plan *plan, uint32_t count,
+			     uint32_t text_scale_1024)
+{
+	struct op_builder b = {.set = s, .plan = plan, .text_scale_1024 = text_scale_1024};
+
+	s->dict.operation_count = count;
+	s->dict.operation = list_new(s, count, sizeof(struct operation));
+	s->op = mem_zalloc(count, sizeof(*s->op));
+	b.list.arena = &s->arena;
+	b.probe.arena = &b.probe_arena;
+	buf_init(&b.list.hole, UINT32_MAX / 2);
+	buf_init(&b.probe.hole, MIB);
+	// Template 0 is the literal blob.
+	b.list.capacity = 1024;
+	b.list.v = mem_zalloc(b.list.capacity, sizeof(*b.list.v));
+	b.list.hole_first = mem_zalloc(b.list.capacity + 1, sizeof(*b.list.hole_first));
+	b.list.count = 1;
+	for (uint32_t i = 0; i < count && !s->failed; i++)
+		build_operation(&b, i);
+	s->dict.template = b.list.v;
+	s->dict.template_count = (uint32_t)b.list.count;
+	s->hole_first = b.list.hole_first;
+	s->hole = b.list.hole.data;
+	free(b.probe.v);
+	free(b.probe.hole_first);
+	buf_free(&b.probe.hole);
+	arena_free(&b.probe_arena);
+}
+
+enum status segment_set_new(struct segment_set **out, const struct plan *p,
+			    uint32_t text_scale_1024, struct err *e)
+{
+	const struct recipe *r = plan_recipe(p);
+	struct segment_set *s = mem_zalloc(1, sizeof(*s));
+
+	*out = NULL;
+	s->seed = r->seed;
+	s->arena.max_bytes = DATA_PAYLOAD_MAX; // the dictionary must fit into one frame
+	build_lists(s);
+	build_services(s, p, (uint32_t)r->services);
+	build_instances(s, p, (uint32_t)r->instances);
+	build_operations(s, p, (uint32_t)r->operations, text_scale_1024);
+	segment_time_tables(s);
+	if (s->failed) {
+		segment_set_free(s);
+		return err_set(
+			e, ERR_LIMIT,
+			"dictionary of %llu operations and %llu instances is larger than "
+			"%zu MiB (fewer --operations, --instances or --variants?)",
+			(unsigned long long)r->operations, (unsigned long long)r->instances,
+			DATA_PAYLOAD_MAX / MIB);
+	}
+	*out = s;
+	return OK;
+}
+
+void segment_set_free(struct segment_set *s)
+{
+	if (s == NULL)
+		return;
+	free(s->op);
+	free(s->dict.template);
+	free(s->hole_first);
+	free(s->hole);
+	arena_free(&s->arena);
+	free(s);
+}
+
+const struct dict *segment_set_dict(const struct segment_set *s)
+{
+	return &s->dict;
+}

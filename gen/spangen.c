@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: Apache-2.0
+// spangen: writes a corpus. Options, checks before the work, and what is printed; the work is
+// generate's.
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "common/clock.h"
+#include "common/opt.h"
+#include "common/pool.h"
+#include "gen/generate.h"
+#include "gen/scale.h"
+
+#define PROGRAM "spangen"
+#define LICENCE_DEFAULT "Apache-2.0"
+
+// ---- Options -------------------------------------------------------------------------------
+
+struct settings {
+	struct scale_wish wish;
+	uint64_t seed, block_traces, variants, row_bytes;
+	uint32_t errors_mpct;
+	int order;
+	const char *out, *title, *description, *licence;
+	uint64_t threads, level, rate_per_s;
+	bool quiet;
+};
+
+#define OPTIONS_MAX 24
+
+static struct opt number(const char *name, uint64_t *value, uint64_t min, uint64_t max,
+			 const char *help)
+{
+	return (struct opt){.name = name,
+			    .type = OPT_U64,
+			    .value = value,
+			    .min = min,
+			    .max = max,
+			    .meta = "N",
+			    .help = help};
+}
+
+static struct opt text(const char *name, const char **value, const char *meta, const char *help)
+{
+	return (struct opt){
+		.name = name, .type = OPT_STRING, .value = value, .meta = meta, .help = help};
+}
+
+static struct opt choice(const char *name, int *value, const char *choices, const char *help)
+{
+	return (struct opt){.name = name,
+			    .type = OPT_CHOICE,
+			    .value = value,
+			    .meta = choices,
+			    .help = help};
+}
+
+// Appends the options that decide content; returns where the next one goes.
+static struct opt *recipe_options(struct settings *s, struct opt *o)
+{
+	struct scale_wish *w = &s->wish;
+
+	*o++ = choice("scale", &w->scale, SCALE_CHOICES,
+		      "Defaults of the counts and the window: small is 100k spans, medium 10M, "
+		      "large 1G (small).");
+	*o++ = number("seed", &s->seed, 0, INT64_MAX,
+		      "Another seed, another corpus of the same shape (1).");
+	*o++ = number("spans", &w->spans, 1, UINT64_C(1) << 40,
+		      "Rows. Alone it keeps 10 per trace. Fewer than the scale has also shrink "
+		      "services, instances and operations, unless one of these is given.");
+	*o++ = number("traces", &w->traces, 1, UINT64_C(1) << 36,
+		      "Traces, of 8.0 to 33.0 spans on average. Alone it keeps 10 each.");
+	*o++ = number("services", &w->services, 1, 1000000,
+		      "Services; a fifth of them makes 80 % of the spans.");
+	*o++ = number("instances", &w->instances, 1, 10000000,
+		      "Instances of all services together (5 per service).");
+	*o++ = number("operations", &w->operations, 1, 100000,
+		      "Operation names; a fifth of them makes 80 % of the spans.");
+	*o++ = (struct opt){
+		.name = "window",
+		.type = OPT_DURATION,
+		.value = &w->window_ms,
+		.min = 1000,
+		.max = UINT64_C(3650) * 86400000,
+		.meta = "TIME",
+		.help = "Time over which the starts of the traces are spread (1h, 24h, 7d)."};
+	*o++ = number("block-traces", &s->block_traces, 1, 10000,
+		      "Traces in a block, a divisor of 10000 (500).");
+	*o++ = number(
+		"variants", &s->variants, 1, 16,
+		"Templates per inner span, as far as an operation has room: with more, its "
+		"rows differ more (3).");
+	*o++ = number("row-bytes", &s->row_bytes, 500, 1000000,
+		      "Mean of blob and column texts of a row, calibrated on sample blocks to "
+		      "0.5 % (5000).");
+	*o++ = (struct opt){.name = "errors",
+			    .type = OPT_PERCENT,
+			    .value = &s->errors_mpct,
+			    .max = 100000,
+			    .meta = "PERCENT",
+			    .help = "Rows in error (5)."};
+	*o++ = choice("order", &s->order, "start|arrival",
+		      "Order of rows within a block: by start, or by end as agents report them "
+		      "(start).");
+	return o;
+}
+
+static struct opt *work_options(struct settings *s, struct opt *o)
+{
+	*o++ = number("threads", &s->threads, 1, 1024,
+		      "Worker threads; content does not depend on them (online processors).");
+	*o++ = number("level", &s->level, 1, 19, "zstd level (3).");
+	return o;
+}
+
+static void plan_options(struct settings *s, struct opt *o)
+{
+	o = work_options(s, recipe_options(s, o));
+	*o++ = number("rate", &s->rate_per_s, 1, 100000000,
+		      "Spans per second to write at on the server (trace 14000, stream 4500: "
+		      "what one reached on 2 cores).");
+	*o = (struct opt){0};
+}
+
+static void generate_options(struct settings *s, struct opt *o)
+{
+	o = work_options(s, recipe_options(s, o));
+	*o++ = text("out", &s->out, "DIR",
+		    "Folder to write, created if missing; must be empty.");
+	*o++ = text("title", &s->title, "TEXT", "Title in the manifest (made of the numbers).");
+	*o++ = text("description", &s->description, "TEXT", "Description in the manifest.");
+	*o++ = text("licence", &s->licence, "TEXT",
+		    "Licence of the data (" LICENCE_DEFAULT ").");
+	*o++ = (struct opt){.name = "quiet",
+			    .type = OPT_FLAG,
+			    .value = &s->quiet,
+			    .help = "No progress on stderr."};
+	*o = (struct opt){0};
+}
+
+static void settings_init(struct settings *s)
+{
+	struct recipe r;
+
+	*s = (struct settings){0};
+	scale_recipe(&s->wish, &r);
+	s->seed = r.seed;
+	s->block_traces = r.block_traces;
+	s->variants = r.variants;
+	s->row_bytes = r.row_bytes;
+	s->errors_mpct = r.errors_mpct;
+	s->licence = LICENCE_DEFAULT;
+	s->threads = pool_default_threads();
+	s->level = 3;
+}
+
+static void make_recipe(const struct settings *s, struct recipe *r)
+{
+	scale_recipe(&s->wish, r);
+	r->seed = s->seed;
+	r->block_traces = (uint32_t)s->block_traces;
+	r->variants = (uint32_t)s->variants;
+	r->row_bytes = (uint32_t)s->row_bytes;
+	r->errors_mpct = s->errors_mpct;
+	r->order = (uint32_t)s->order;
+}
+
+// ---- Printing ------------------------------------------------------------------------------
+
+static enum status stdout_finish(struct err *e)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return err_set_errno(e, ERR_IO, errno, "standard output");
+	return OK;
+}
+
+// "1.5 GB": powers of 1000, one decimal.
+static const char *bytes_text(uint64_t bytes, char out[32])
+{
+	static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+	uint64_t tenths = bytes > UINT64_MAX / 10 ? UINT64_MAX : bytes * 10;
+	size_t u = 0;
+
+	for (; tenths >= 10000 && u + 1 < ARRAY_LEN(unit); u++)
+		tenths /= 1000;
+	snprintf(out, 32, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, unit[u]);
+	return out;
+}
+
+// "2.5 h": the largest unit that leaves a number of at least 1.
+static const char *time_text(uint64_t ms, char out[32])
+{
+	static const struct {
+		uint64_t ms;
+		const char *name;
+	} unit[] = {{86400000, "d"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
+	size_t u = 0;
+
+	while (u + 1 < ARRAY_LEN(unit) && ms < unit[u].ms)
+		u++;
+	snprintf(out, 32, "%" PRIu64 ".%" PRIu64 " %s", ms / unit[u].ms,
+		 ms % unit[u].ms * 10 / unit[u].ms, unit[u].name);
+	return out;
+}
+
+static void print_verbs(void)
+{
+	fputs("Writes a corpus of SkyWalking segments: the same recipe, the same bytes, "
+	      "anywhere.\n"
+	      "\n"
+	      "  spangen plan --scale medium\n"
+	      "  spangen generate --scale small --seed 1 --out corpus\n"
+	      "\n"
+	      "Verbs (spangen VERB --help lists the options of one):\n"
+	      "  plan                   dry run: rows, sizes, memory, time, here and on a "
+	      "server\n"
+	      "  generate --out DIR     writes the corpus\n"
+	      "\n"
+	      "Exit status: 0 good, 1 failed, 2 usage.\n",
+	      stdout);
+}
+
+static void print_version(void)
+{
+	printf("spangen %s, format %u, content %u, zstd %s\n", SPANGEN_VERSION, FORMAT_VERSION,
+	       CONTENT_VERSION, ZSTD_versionString());
+}
+
+// ---- plan ----------------------------------------------------------------------------------
+
+// What a server stores per byte of row, measured on prototypes of a stream block (per series)
+// and a trace block (per trace) with zstd -1, in tenths; and the rates one reached on 2 cores.
+static const struct {
+	const char *name;
+	uint64_t ratio_x10, rate_per_s;
+} models[] = {{"stream", 40, 4500}, {"trace", 21, 14000}};
+
+static void print_recipe(const struct recipe *r, const struct generator *g)
+{
+	char text[32];
+	uint32_t row = generator_mean_row_bytes_x100(g);
+
+	printf("rows        %" PRIu64 " in %" PRIu64 " traces, %" PRIu64 ".%02" PRIu64
+	       " per trace\n",
+	       r->spans, r->traces, r->spans / r->traces,
+	       r->spans % r->traces * 100 / r->traces);
+	printf("blocks      %" PRIu64 " of %u traces\n", recipe_blocks(r), r->block_traces);
+	printf("services    %" PRIu64 ", %" PRIu64 " instances, %" PRIu64 " operations\n",
+	       r->services, r->instances, r->operations);
+	printf("window      %s\n", time_text(r->window_ms, text));
+	printf("row         %u.%02u bytes on average, %s in all\n", row / 100, row % 100,
+	       bytes_text(u64_mul_div(r->spans, row, 100), text));
+}
+
+static void print_estimate(const struct settings *s, const struct recipe *r,
+			   const struct generate_estimate *est)
+{
+	uint64_t per_row_x10 = u64_mul_div(est->stored_bytes, 10, r->spans);
+	uint64_t ms = u64_mul_div(est->ns_per_row, r->spans, 1000000 * s->threads);
+	char text[32];
+
+	printf("disk        about %s in %" PRIu64 " data files, %" PRIu64 ".%" PRIu64
+	       " bytes per row\n",
+	       bytes_text(est->stored_bytes, text), est->data_files, per_row_x10 / 10,
+	       per_row_x10 % 10);
+	printf("memory      about %s\n", bytes_text(est->memory_bytes, text));
+	printf("time        about %s with %" PRIu64 " threads, if the disk keeps up\n",
+	       time_text(ms, text), s->threads);
+}
+
+static void print_replay(const struct settings *s, const struct recipe *r,
+			 const struct generator *g)
+{
+	uint64_t bytes = u64_mul_div(r->spans, generator_mean_row_bytes_x100(g), 100);
+
+	for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+		uint64_t rate = s->rate_per_s != 0 ? s->rate_per_s : models[i].rate_per_s;
+		char disk[32], time[32];
+
+		printf("%-11s about %s on the server's disk, %s at %" PRIu64 " spans/s\n",
+		       models[i].name, bytes_text(bytes * 10 / models[i].ratio_x10, disk),
+		       time_text(u64_mul_div(r->spans, 1000, rate), time), rate);
+	}
+}
+
+static enum status run_plan(const struct settings *s, struct err *e)
+{
+	struct generator *g = NULL;
+	struct generate_estimate est;
+	struct recipe r;
+	enum status st;
+
+	make_recipe(s, &r);
+	st = generator_new(&g, &r, e);
+	if (st == OK)
+		st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
+	if (st == OK) {
+		print_recipe(&r, g);
+		print_estimate(s, &r, &est);
+		print_replay(s, &r, g);
+		st = stdout_finish(e);
+	}
+	generator_free(g);
+	return st;
+}
+
+// ---- generate ------------------------------------------------------------------------------
+
+// Set by the signal handler, read by the pool (relaxed: it carries no data).
+static volatile int stop_asked;
+
+static void ask_stop(int signal_number)
+{
+	(void)signal_number;
+	stop_asked = 1;
+}
+
+// A second signal ends the program at once.
+static void catch_signals(void)
+{
+	struct sigaction a = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
+
+	sigemptyset(&a.sa_mask);
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGTERM, &a, NULL);
+}
+
+// The folder that DIR is or will be in.
+static char *parent_of(const char *dir)
+{
+	size_t size = strlen(dir);
+	char *parent = mem_alloc(size + 2);
+
+	memcpy(parent, dir, size + 1);
+	while (size > 1 && parent[size - 1] == '/')
+		size--;
+	while (size > 0 && parent[size - 1] != '/')
+		size--;
+	while (size > 1 && parent[size - 1] == '/')
+		size--;
+	strcpy(parent + size, size == 0 ? "." : "");
+	return parent;
+}
+
+// Refuses what would fill the disk after hours.
+static enum status check_disk(const struct settings *s, const struct generator *g,
+			      struct err *e)
+{
+	char *parent = file_exists(s->out) ? mem_strdup(s->out) : parent_of(s->out);
+	struct generate_estimate est;
+	char need[32], have[32];
+	uint64_t free_bytes;
+	enum status st = file_free_bytes(parent, &free_bytes, e);
+
+	if (st != OK)
+		st = err_prefix(e, "%s", s->out);
+	if (st == OK)
+		st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
+	if (st == OK && est.stored_bytes > free_bytes)
+		st = err_set(e, ERR_IO,
+			     "%s: No space left for the corpus: about %s needed, %s free",
+			     s->out, bytes_text(est.stored_bytes, need),
+			     bytes_text(free_bytes, have));
+	free(parent);
+	return st;
+}
+
+static void print_manifest(const struct manifest *m, int64_t took_ns)
+{
+	uint64_t ms = u64_max((uint64_t)(took_ns / NS_PER_MS), 1), stored = 0, x100;
+	char digest[DIGEST_TEXT_SIZE], text[32];
+
+	for (size_t i = 0; i < m->file_count; i++)
+		stored += m->file[i].size;
+	x100 = u64_mul_div(stored, 100, m->rows);
+	digest_text(m->digest, digest);
+	printf("digest      %s\n", digest);
+	printf("rows        %" PRIu64 " in %" PRIu64 " traces, %" PRIu64 " blocks\n", m->rows,
+	       m->traces, m->blocks);
+	printf("bytes       %" PRIu64 " in %zu data files, %" PRIu64 ".%02" PRIu64 " per row\n",
+	       stored, m->file_count, x100 / 100, x100 % 100);
+	printf("time        %s, %" PRIu64 " rows/s\n", time_text(ms, text),
+	       u64_mul_div(m->rows, 1000, ms));
+}
+
+static enum status write_corpus(const struct settings *s, const struct generator *g,
+				struct err *e)
+{
+	const struct recipe *r = plan_recipe(generator_plan(g));
+	struct manifest m = {0};
+	struct log log;
+	char title[96];
+	struct generate_options o = {
+		.dir = s->out,
+		.threads = (unsigned)s->threads,
+		.zstd_level = (int)s->level,
+		.title = s->title != NULL ? s->title : title,
+		.description = s->description,
+		.licence = s->licence,
+		.stop = &stop_asked,
+	};
+	int64_t begin_ns = clock_monotonic_ns();
+	enum status st;
+
+	snprintf(title, sizeof(title),
+		 "%" PRIu64 " spans of %" PRIu64 " services, seed %" PRIu64, r->spans,
+		 r->services, r->seed);
+	log_init(&log, PROGRAM, s->quiet);
+	st = generate_corpus(g, &o, &log, &m, e);
+	if (st == OK) {
+		print_manifest(&m, clock_monotonic_ns() - begin_ns);
+		st = stdout_finish(e);
+	}
+	manifest_free(&m);
+	return st;
+}
+
+static enum status run_generate(const struct settings *s, struct err *e)
+{
+	struct generator *g = NULL;
+	struct recipe r;
+	enum status st;
+
+	if (s->out == NULL || s->out[0] == '\0')
+		return err_set(e, ERR_USAGE, "generate needs --out DIR");
+	catch_signals();
+	make_recipe(s, &r);
+	st = generator_new(&g, &r, e);
+	if (st == OK)
+		st = check_disk(s, g, e);
+	if (st == OK)
+		st = write_corpus(s, g, e);
+	generator_free(g);
+	return st;
+}
+
+// ---- main ----------------------------------------------------------------------------------
+
+struct verb {
+	const char *name, *args;
+	void (*options)(struct settings *s, struct opt *o);
+	enum status (*run)(const struct settings *s, struct err *e);
+};
+
+static const struct verb verbs[] = {
+	{"plan", "[OPTION]...", plan_options, run_plan},
+	{"generate", "--out DIR [OPTION]...", generate_options, run_generate},
+};
+
+static enum status run_verb(const struct verb *v, int argc, char **argv, struct err *e)
+{
+	struct settings s;
+	struct opt table[OPTIONS_MAX];
+	bool help, version;
+	int words;
+	enum status st;
+
+	settings_init(&s);
+	v->options(&s, table);
+	st = opt_parse(table, argc, argv, &words, &help, &version, e);
+	if (st != OK)
+		return st;
+	if (help) {
+		printf("spangen %s %s\n\n", v->name, v->args);
+		opt_help(table, stdout);
+		return stdout_finish(e);
+	}
+	if (version) {
+		print_version();
+		return stdout_finish(e);
+	}
+	if (words > 0)
+		return err_set(e, ERR_USAGE, "%s takes no argument '%s'", v->name, argv[0]);
+	return v->run(&s, e);
+}
+
+static enum status run_word(int argc, char **argv, struct err *e)
+{
+	const char *word = argc < 2 ? "" : argv[1];
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (strcmp(verbs[i].name, word) == 0)
+			return run_verb(&verbs[i], argc - 1, argv + 1, e);
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0)
+		print_verbs();
+	else if (strcmp(word, "--version") == 0)
+		print_version();
+	else if (argc < 2)
+		return err_set(e, ERR_USAGE, "a verb is needed: plan or generate (see --help)");
+	else
+		return err_set(e, ERR_USAGE, "unknown verb '%s': plan or generate", word);
+	return stdout_finish(e);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = {0};
+	enum status st = run_word(argc, argv, &e);
+
+	if (st != OK)
+		fprintf(stderr, PROGRAM ": %s\n", e.text);
+	return status_exit_code(st);
+}
