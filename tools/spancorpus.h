@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs of spancorpus and what they share: an opened corpus, its renderer, and workers over
+// blocks.
+#ifndef TOOLS_SPANCORPUS_H
+#define TOOLS_SPANCORPUS_H
+
+#include <stdio.h>
+
+#include "common/corpus.h"
+#include "common/log.h"
+#include "common/opt.h"
+#include "common/render.h"
+
+// One verb: parses its own options and prints its result. `help`: the option table was asked
+// for.
+struct verb {
+	const char *name, *args, *summary;
+	enum status (*run)(const struct verb *v, int argc, char **argv, struct err *e);
+};
+
+enum status verb_info(const struct verb *v, int argc, char **argv, struct err *e);
+enum status verb_verify(const struct verb *v, int argc, char **argv, struct err *e);
+enum status verb_stats(const struct verb *v, int argc, char **argv, struct err *e);
+enum status verb_cat(const struct verb *v, int argc, char **argv, struct err *e);
+enum status verb_export(const struct verb *v, int argc, char **argv, struct err *e);
+
+// Parses the options of a verb that takes one folder. *dir is NULL when only help was printed.
+enum status verb_options(const struct verb *v, const struct opt *table, int argc, char **argv,
+			 const char **dir, struct err *e) MUST_CHECK;
+
+// An opened corpus with its renderer.
+struct source {
+	struct corpus corpus;
+	struct render *render;
+};
+enum status source_open(struct source *s, const char *dir, struct err *e) MUST_CHECK;
+void source_close(struct source *s);
+
+// What one worker needs to read and render blocks.
+struct block_worker {
+	struct block_reader *reader;
+	struct block block;
+	struct render_block rows;
+	struct buf row;
+};
+struct block_worker *block_workers_new(const struct source *s, unsigned count);
+void block_workers_free(struct block_worker *w, unsigned count);
+// Reads block `number` and prepares its rows.
+enum status block_worker_load(struct block_worker *w, const struct source *s, uint64_t number,
+			      struct err *e) MUST_CHECK;
+
+// The epoch to render at: `text` (NULL: the manifest's). ERR_USAGE when times would not take
+// 6-byte varints.
+enum status source_epoch(const struct source *s, const char *text, int64_t *epoch_ms,
+			 struct err *e) MUST_CHECK;
+// Flushes stdout; ERR_IO when anything written to it was lost.
+enum status stdout_finish(struct err *e) MUST_CHECK;
+
+// A SegmentObject as protobuf JSON. Returns a jansson object (json_t *, caller owns), NULL with
+// *e set when malformed.
+void *segment_json(struct view blob, struct err *e);
+
+// Invariants of rows; collects what is wrong and goes on.
+struct findings {
+	uint64_t count;
+	unsigned limit;	 // texts kept
+	struct buf text; // lines
+};
+void finding_add(struct findings *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+// Checks every row of a loaded block: blob against columns, references against the parent rows,
+// ids.
+void check_rows(struct block_worker *w, const struct source *s, const char *where,
+		struct findings *f);
+
+#endif

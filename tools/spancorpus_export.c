@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// spancorpus export: all rows to standard output, as length-delimited SegmentObjects or as CSV,
+// in row order. Workers render blocks, the main thread writes them in order.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/pb.h"
+#include "common/pool.h"
+#include "tools/spancorpus.h"
+
+enum format { FORMAT_SEGMENTS, FORMAT_CSV };
+
+struct export
+{
+	const struct source *source;
+	struct block_worker *worker;
+	struct buf *slot;
+	struct log *log;
+	int64_t epoch_ms;
+	int format; // enum format
+};
+
+// RFC 4180: quoted when the text holds a comma, quote or line break; quotes are doubled.
+static void csv_text(struct buf *out, struct view v)
+{
+	bool quote = false;
+
+	for (size_t i = 0; i < v.size && !quote; i++)
+		quote = v.data[i] == ',' || v.data[i] == '"' || v.data[i] == '\n' ||
+			v.data[i] == '\r';
+	if (!quote) {
+		buf_put_view(out, v);
+		return;
+	}
+	buf_put_u8(out, '"');
+	for (size_t i = 0; i < v.size; i++) {
+		if (v.data[i] == '"')
+			buf_put_u8(out, '"');
+		buf_put_u8(out, (uint8_t)v.data[i]);
+	}
+	buf_put_u8(out, '"');
+}
+
+static void csv_row(struct buf *out, const struct row *r)
+{
+	csv_text(out, r->service_id);
+	buf_put_u8(out, ',');
+	csv_text(out, r->service_instance_id);
+	buf_put_u8(out, ',');
+	csv_text(out, r->trace_id);
+	buf_printf(out, ",%" PRId64 ",%" PRIu32 ",%d,", r->start_ms, r->latency_ms,
+		   r->is_error);
+	csv_text(out, r->span_id);
+	buf_put_u8(out, ',');
+	csv_text(out, r->parent_span_id);
+	buf_put_u8(out, ',');
+	csv_text(out, r->operation_name);
+	buf_put_u8(out, ',');
+	csv_text(out, r->component);
+	buf_put_u8(out, '\n');
+}
+
+static enum status render_block_rows(void *ctx, unsigned worker, unsigned slot, uint64_t number,
+				     struct err *e)
+{
+	struct export *x = ctx;
+	struct block_worker *w = &x->worker[worker];
+	struct buf *out = &x->slot[slot];
+	enum status s;
+
+	buf_clear(out);
+	if (!corpus_has_block(&x->source->corpus, number))
+		return OK;
+	s = block_worker_load(w, x->source, number, e);
+	for (uint32_t i = 0; s == OK && i < w->rows.rows; i++) {
+		struct row r;
+
+		if (x->format == FORMAT_CSV) {
+			s = render_columns(&w->rows, w->rows.order[i], &w->row, x->epoch_ms, &r,
+					   e);
+			if (s == OK)
+				csv_row(out, &r);
+		} else {
+			s = render_row(&w->rows, w->rows.order[i], x->epoch_ms, &w->row, &r, e);
+			if (s == OK) {
+				pb_put_varint(out, r.blob.size);
+				buf_put_view(out, r.blob);
+			}
+		}
+	}
+	return s == OK ? buf_check(out, "rows of a block", e) : s;
+}
+
+static enum status write_all(const uint8_t *data, size_t size, struct err *e)
+{
+	while (size > 0) {
+		ssize_t n = write(STDOUT_FILENO, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_errno(e, ERR_IO, errno, "standard output: cannot write");
+		data += n;
+		size -= (size_t)n;
+	}
+	return OK;
+}
+
+static enum status write_block(void *ctx, unsigned slot, uint64_t number, struct err *e)
+{
+	struct export *x = ctx;
+
+	log_progress(x->log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64, number + 1,
+		     x->source->corpus.manifest.blocks);
+	return write_all(x->slot[slot].data, x->slot[slot].size, e);
+}
+
+static enum status write_header(struct err *e)
+{
+	struct buf line;
+	enum status s;
+
+	buf_init(&line, KIB);
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		buf_printf(&line, "%s%s", column_names[i], i + 1 < COLUMN_COUNT ? "," : "\n");
+	s = buf_check(&line, "header", e);
+	if (s == OK)
+		s = write_all(line.data, line.size, e);
+	buf_free(&line);
+	return s;
+}
+
+static enum status run(struct export *x, unsigned threads, struct err *e)
+{
+	struct pool_job job = {render_block_rows, write_block, x};
+	unsigned slots = pool_slots(threads);
+	enum status s = OK;
+
+	x->worker = block_workers_new(x->source, threads);
+	x->slot = mem_zalloc(slots, sizeof(*x->slot));
+	for (unsigned i = 0; i < slots; i++)
+		buf_init(&x->slot[i], (size_t)1 << 30);
+	if (x->format == FORMAT_CSV)
+		s = write_header(e);
+	if (s == OK)
+		s = pool_run(&job, threads, 0, x->source->corpus.manifest.blocks, NULL, NULL,
+			     e);
+	log_progress_end(x->log);
+	for (unsigned i = 0; i < slots; i++)
+		buf_free(&x->slot[i]);
+	free(x->slot);
+	block_workers_free(x->worker, threads);
+	return s;
+}
+
+enum status verb_export(const struct verb *v, int argc, char **argv, struct err *e)
+{
+	struct export x = {.format = -1};
+	const char *epoch = NULL, *dir;
+	uint64_t threads = pool_default_threads();
+	bool quiet = false;
+	const struct opt table[] = {
+		{.name = "format",
+		 .type = OPT_CHOICE,
+		 .value = &x.format,
+		 .meta = "segments|csv",
+		 .help = "segments: SegmentObjects, each behind a varint length; csv: the ten "
+			 "columns, RFC 4180"},
+		{.name = "epoch",
+		 .type = OPT_STRING,
+		 .value = &epoch,
+		 .meta = "E",
+		 .help = "relative millisecond 0: RFC 3339 or ms since 1970 (default: the "
+			 "manifest's)"},
+		{.name = "threads",
+		 .type = OPT_U64,
+		 .value = &threads,
+		 .min = 1,
+		 .max = 256,
+		 .meta = "N",
+		 .help = "workers (default: online processors)"},
+		{.name = "quiet",
+		 .type = OPT_FLAG,
+		 .value = &quiet,
+		 .help = "no progress on stderr"},
+		{0},
+	};
+	struct source s;
+	struct log log;
+	enum status st = verb_options(v, table, argc, argv, &dir, e);
+
+	if (st != OK || dir == NULL)
+		return st;
+	if (x.format < 0)
+		return err_set(e, ERR_USAGE,
+			       "export: --format segments or --format csv is needed");
+	if (x.format == FORMAT_SEGMENTS && isatty(STDOUT_FILENO))
+		return err_set(e, ERR_USAGE,
+			       "export: segments are binary data: send them to a file or pipe");
+	st = source_open(&s, dir, e);
+	if (st != OK)
+		return st;
+	log_init(&log, "spancorpus", quiet);
+	x.source = &s;
+	x.log = &log;
+	st = source_epoch(&s, epoch, &x.epoch_ms, e);
+	if (st == OK)
+		st = run(&x, (unsigned)threads, e);
+	source_close(&s);
+	return st;
+}

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: Apache-2.0
+// Invariants of rows: the blob is a canonical SegmentObject that says the same as the ten
+// columns and as the parent row. Parses the rendered bytes with its own walk, so a mistake of
+// render does not confirm itself.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/pb.h"
+#include "tools/spancorpus.h"
+
+void finding_add(struct findings *f, const char *fmt, ...)
+{
+	char line[ERR_TEXT_SIZE];
+	va_list ap;
+
+	if (f->count++ >= f->limit)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	buf_printf(&f->text, "%s\n", line);
+}
+
+enum { SPAN_ENTRY = 0, SPAN_EXIT = 1, LAYER_MQ = 4 };
+
+struct span_facts {
+	int64_t id, parent, start, end;
+	uint64_t type, layer;
+	bool error, has_reference;
+	struct view operation, peer;
+	struct view ref_trace, ref_segment, ref_service, ref_instance, ref_endpoint,
+		ref_address;
+	int64_t ref_span;
+};
+
+#define SPANS_PARSED_MAX 4096
+
+// A parsed segment; views point into `blob`.
+struct segment_facts {
+	struct view trace, segment, service, instance;
+	struct span_facts *span;
+	size_t span_count;
+	struct buf blob; // copy of the rendered bytes
+	int64_t first_start;
+};
+
+static bool take(struct view *to, const struct pb_field *f)
+{
+	*to = f->bytes;
+	return f->wire == PB_BYTES && f->bytes.size > 0 &&
+	       utf8_valid(f->bytes.data, f->bytes.size);
+}
+
+// Nested messages that are only checked: key/value pairs and logs.
+static bool walk_pair(struct view bytes)
+{
+	struct pb_reader r;
+	struct pb_field f;
+	uint32_t last = 0;
+	struct view text;
+
+	pb_reader_init(&r, bytes.data, bytes.size);
+	while (pb_next(&r, &f)) {
+		if (f.number <= last || f.number > 2 || !take(&text, &f))
+			return false;
+		last = f.number;
+	}
+	return !r.failed;
+}
+
+static bool walk_log(struct view bytes)
+{
+	struct pb_reader r;
+	struct pb_field f;
+	uint32_t last = 0;
+
+	pb_reader_init(&r, bytes.data, bytes.size);
+	while (pb_next(&r, &f)) {
+		if (f.number < last || f.number > 2 ||
+		    f.wire != (f.number == 1 ? PB_VARINT : PB_BYTES))
+			return false;
+		if (f.number == 2 && !walk_pair(f.bytes))
+			return false;
+		last = f.number;
+	}
+	return !r.failed;
+}
+
+static bool walk_reference(struct view bytes, struct span_facts *s)
+{
+	struct pb_reader r;
+	struct pb_field f;
+	uint32_t last = 0;
+	bool ok = !s->has_reference;
+
+	s->has_reference = true;
+	pb_reader_init(&r, bytes.data, bytes.size);
+	while (ok && pb_next(&r, &f)) {
+		ok = f.number > last;
+		last = f.number;
+		switch (f.number) {
+		case 2:
+			ok = ok && take(&s->ref_trace, &f);
+			break;
+		case 3:
+			ok = ok && take(&s->ref_segment, &f);
+			break;
+		case 4:
+			s->ref_span = (int64_t)f.value;
+			break;
+		case 5:
+			ok = ok && take(&s->ref_service, &f);
+			break;
+		case 6:
+			ok = ok && take(&s->ref_instance, &f);
+			break;
+		case 7:
+			ok = ok && take(&s->ref_endpoint, &f);
+			break;
+		case 8:
+			ok = ok && take(&s->ref_address, &f);
+			break;
+		default:
+			ok = false;
+		}
+	}
+	return ok && !r.failed;
+}
+
+static bool walk_span(struct view bytes, struct span_facts *s)
+{
+	struct pb_reader r;
+	struct pb_field f;
+	uint32_t last = 0;
+	bool ok = true;
+
+	*s = (struct span_facts){0};
+	pb_reader_init(&r, bytes.data, bytes.size);
+	while (ok && pb_next(&r, &f)) {
+		// Canonical: ascending, only tags, logs and references repeat, no default value
+		// is written.
+		ok = f.number > last ||
+		     (f.number == last && (last == 5 || last == 12 || last == 13));
+		ok = ok && (f.wire == PB_BYTES || f.value != 0);
+		last = f.number;
+		switch (f.number) {
+		case 1:
+			s->id = (int64_t)f.value;
+			break;
+		case 2:
+			s->parent = (int64_t)f.value;
+			break;
+		case 3:
+			s->start = (int64_t)f.value;
+			break;
+		case 4:
+			s->end = (int64_t)f.value;
+			break;
+		case 5:
+			ok = ok && walk_reference(f.bytes, s);
+			break;
+		case 6:
+			ok = ok && take(&s->operation, &f);
+			break;
+		case 7:
+			ok = ok && take(&s->peer, &f);
+			break;
+		case 8:
+			s->type = f.value;
+			break;
+		case 9:
+			s->layer = f.value;
+			break;
+		case 10:
+			break;
+		case 11:
+			s->error = f.value == 1;
+			ok = ok && f.value == 1;
+			break;
+		case 12:
+			ok = ok && walk_pair(f.bytes);
+			break;
+		case 13:
+			ok = ok && walk_log(f.bytes);
+			break;
+		default:
+			ok = false;
+		}
+	}
+	return ok && !r.failed && s->end >= s->start && s->operation.size > 0;
+}
+
+static bool walk_segment(struct segment_facts *g)
+{
+	struct pb_reader r;
+	struct pb_field f;
+	uint32_t last = 0;
+	bool ok = true;
+
+	g->span_count = 0;
+	g->trace = g->segment = g->service = g->instance = (struct view){NULL, 0};
+	pb_reader_init(&r, g->blob.data, g->blob.size);
+	while (ok && pb_next(&r, &f)) {
+		ok = f.number > last || (f.number == 3 && last == 3);
+		last = f.number;
+		switch (f.number) {
+		case 1:
+			ok = ok && take(&g->trace, &f);
+			break;
+		case 2:
+			ok = ok && take(&g->segment, &f);
+			break;
+		case 3:
+			ok = ok && g->span_count < SPANS_PARSED_MAX &&
+			     walk_span(f.bytes, &g->span[g->span_count]);
+			g->span_count++;
+			break;
+		case 4:
+			ok = ok && take(&g->service, &f);
+			break;
+		case 5:
+			ok = ok && take(&g->instance, &f);
+			break;
+		default:
+			ok = false;
+		}
+	}
+	return ok && !r.failed && g->span_count > 0;
+}
+
+static const struct span_facts *find_span(const struct segment_facts *g, int64_t id)
+{
+	for (size_t i = 0; i < g->span_count; i++)
+		if (g->span[i].id == id)
+			return &g->span[i];
+	return NULL;
+}
+
+// True when `id` is base64(name) followed by `suffix`.
+static bool is_base64_of(struct view id, struct view name, const char *suffix)
+{
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t text = (name.size + 2) / 3 * 4, tail = strlen(suffix);
+	uint32_t bits = 0, have = 0;
+	size_t at = 0;
+
+	if (id.size != text + tail || memcmp(id.data + text, suffix, tail) != 0)
+		return false;
+	for (size_t i = 0; i < text && id.data[i] != '='; i++) {
+		const char *p = strchr(digit, id.data[i]);
+
+		if (p == NULL)
+			return false;
+		bits = bits << 6 | (uint32_t)(p - digit);
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			if (at >= name.size ||
+			    (uint8_t)(bits >> have) != (uint8_t)name.data[at++])
+				return false;
+		}
+	}
+	return at == name.size;
+}
+
+// The first thing wrong with the blob in itself and against the columns, or NULL.
+static const char *compare_columns(const struct segment_facts *g, const struct row *row)
+{
+	int64_t start = INT64_MAX, end = INT64_MIN;
+	const struct span_facts *first = find_span(g, 0);
+	bool error = false;
+	struct view instance_b64 = row->service_instance_id;
+
+	if (first == NULL || first->parent != -1)
+		return "span 0 with parent -1 is missing";
+	for (size_t i = 0; i < g->span_count; i++) {
+		const struct span_facts *s = &g->span[i];
+
+		start = s->start < start ? s->start : start;
+		end = s->end > end ? s->end : end;
+		error |= s->error;
+		if (s->id != 0 &&
+		    (s->parent < 0 || s->parent >= s->id || find_span(g, s->parent) == NULL))
+			return "a span's parent is not an earlier span of the segment";
+		if (s->id != 0 && s->has_reference)
+			return "a span other than the first has a reference";
+		for (size_t j = 0; j < i; j++)
+			if (g->span[j].id == s->id)
+				return "a span id occurs twice";
+	}
+	if (!view_equal(g->trace, row->trace_id))
+		return "traceId differs from the column";
+	if (!view_equal(g->segment, row->span_id))
+		return "traceSegmentId differs from the column spanId";
+	if (!is_base64_of(row->service_id, g->service, ".1"))
+		return "service differs from the column serviceId";
+	if (instance_b64.size <= row->service_id.size ||
+	    memcmp(instance_b64.data, row->service_id.data, row->service_id.size) != 0 ||
+	    instance_b64.data[row->service_id.size] != '_' ||
+	    !is_base64_of((struct view){instance_b64.data + row->service_id.size + 1,
+					instance_b64.size - row->service_id.size - 1},
+			  g->instance, ""))
+		return "serviceInstance differs from the column serviceInstanceId";
+	if (start != row->start_ms)
+		return "least span start differs from the column startTime";
+	if (end - start != (int64_t)row->latency_ms)
+		return "span times differ from the column latency";
+	if (error != row->is_error)
+		return "error flags of spans differ from the column isError";
+	if (!view_equal(first->operation, row->operation_name))
+		return "operation of span 0 differs from the column operationName";
+	if (first->has_reference != (row->parent_span_id.size != 0))
+		return "reference and the column parentSpanId disagree";
+	if (first->has_reference && !view_equal(first->ref_segment, row->parent_span_id))
+		return "reference differs from the column parentSpanId";
+	return NULL;
+}
+
+// The first thing wrong between a row and its parent row, or NULL. skew: of the two instances.
+static const char *compare_parent(const struct segment_facts *g, const struct segment_facts *up,
+				  int32_t skew, int32_t up_skew)
+{
+	const struct span_facts *first = find_span(g, 0), *up_first = find_span(up, 0), *exit;
+	int64_t start, end;
+
+	if (!view_equal(first->ref_trace, up->trace) ||
+	    !view_equal(first->ref_segment, up->segment))
+		return "reference does not name the parent row's ids";
+	if (!view_equal(first->ref_service, up->service) ||
+	    !view_equal(first->ref_instance, up->instance))
+		return "reference does not name the parent row's service and instance";
+	if (up_first == NULL || !view_equal(first->ref_endpoint, up_first->operation))
+		return "reference does not name the parent row's operation";
+	exit = find_span(up, first->ref_span);
+	if (exit == NULL || exit->type != SPAN_EXIT)
+		return "reference does not name an Exit span of the parent row";
+	if (!view_equal(exit->peer, first->ref_address))
+		return "reference's address differs from the peer of the Exit span";
+	start = g->first_start - skew;
+	end = start + (first->end - first->start);
+	if (start < exit->start - up_skew)
+		return "starts before the Exit span that calls it";
+	if (exit->layer != LAYER_MQ && end > exit->end - up_skew)
+		return "ends after the Exit span that calls it";
+	return NULL;
+}
+
+static void check_sequences(const struct block *b, const char *where, struct findings *f)
+{
+	uint8_t *seen = mem_zalloc(5000, 1);
+
+	for (size_t i = 0; i < block_rows(b); i++) {
+		uint64_t run = (b->first_row + i) / 5000;
+
+		if (i > 0 && run != (b->first_row + i - 1) / 5000)
+			memset(seen, 0, 5000);
+		if (seen[b->sequence.v[i]]++)
+			finding_add(f,
+				    "%s: row %" PRIu64 ": sequence %u occurs twice among rows "
+				    "that share thread numbers",
+				    where, b->first_row + i, b->sequence.v[i]);
+	}
+	free(seen);
+}
+
+void check_rows(struct block_worker *w, const struct source *s, const char *where,
+		struct findings *f)
+{
+	const struct block *b = &w->block;
+	const struct dict *d = &s->corpus.dict;
+	const struct recipe *recipe = &s->corpus.manifest.recipe;
+	int64_t epoch = s->corpus.manifest.epoch_ms;
+	size_t longest = 1;
+	struct segment_facts *g;
+
+	for (uint32_t t = 0; t < w->rows.traces; t++)
+		longest = b->trace_size.v[t] > longest ? b->trace_size.v[t] : longest;
+	g = mem_zalloc(longest, sizeof(*g));
+	for (size_t i = 0; i < longest; i++) {
+		buf_init(&g[i].blob, ROW_BLOB_MAX);
+		g[i].span = mem_zalloc(SPANS_PARSED_MAX, sizeof(*g[i].span));
+	}
+	if (recipe->window_ms > 0)
+		check_sequences(b, where, f);
+	for (uint32_t t = 0; t < w->rows.traces; t++) {
+		uint32_t first = w->rows.trace_first[t];
+
+		for (uint32_t row = first; row < w->rows.trace_first[t + 1]; row++) {
+			struct segment_facts *own = &g[row - first];
+			uint32_t up = b->parent.v[row];
+			const char *wrong = NULL;
+			struct row r;
+			struct err e = {0};
+
+			if (render_row(&w->rows, row, epoch, &w->row, &r, &e) != OK) {
+				finding_add(f, "%s: row %" PRIu64 ": %s", where,
+					    b->first_row + row, e.text);
+				continue;
+			}
+			buf_clear(&own->blob);
+			buf_put_view(&own->blob, r.blob);
+			own->first_start = r.start_ms;
+			if (!walk_segment(own))
+				wrong = "the blob is not a canonical SegmentObject";
+			if (wrong == NULL)
+				wrong = compare_columns(own, &r);
+			if (wrong == NULL && up != 0)
+				wrong = compare_parent(
+					own, &g[row - up - first],
+					d->instance[b->instance.v[row]].clock_skew_ms,
+					d->instance[b->instance.v[row - up]].clock_skew_ms);
+			if (wrong != NULL)
+				finding_add(f, "%s: row %" PRIu64 " (trace %.*s): %s", where,
+					    b->first_row + row, (int)r.trace_id.size,
+					    r.trace_id.data, wrong);
+		}
+	}
+	for (size_t i = 0; i < longest; i++) {
+		buf_free(&g[i].blob);
+		free(g[i].span);
+	}
+	free(g);
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the verbs share: options with one folder, an opened corpus, workers over blocks, the
+// epoch, a checked stdout.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/spancorpus.h"
+
+enum status verb_options(const struct verb *v, const struct opt *table, int argc, char **argv,
+			 const char **dir, struct err *e)
+{
+	bool help = false, version = false;
+	int count = 0;
+	enum status s = opt_parse(table, argc, argv, &count, &help, &version, e);
+
+	*dir = NULL;
+	if (s != OK)
+		return err_prefix(e, "%s", v->name);
+	if (help) {
+		printf("Usage: spancorpus %s [options] %s\n%s.\n\n", v->name, v->args,
+		       v->summary);
+		opt_help(table, stdout);
+		return stdout_finish(e);
+	}
+	if (count != 1)
+		return err_set(e, ERR_USAGE, "%s: one corpus folder is needed, %d given",
+			       v->name, count);
+	*dir = argv[0];
+	return OK;
+}
+
+enum status source_open(struct source *s, const char *dir, struct err *e)
+{
+	enum status st;
+
+	memset(s, 0, sizeof(*s));
+	st = corpus_open(&s->corpus, dir, e);
+	if (st == OK)
+		st = render_new(&s->render, &s->corpus.dict, &s->corpus.manifest.recipe, e);
+	if (st != OK)
+		source_close(s);
+	return st;
+}
+
+void source_close(struct source *s)
+{
+	render_free(s->render);
+	corpus_close(&s->corpus);
+	memset(s, 0, sizeof(*s));
+}
+
+struct block_worker *block_workers_new(const struct source *s, unsigned count)
+{
+	struct block_worker *w = mem_zalloc(count, sizeof(*w));
+
+	for (unsigned i = 0; i < count; i++) {
+		w[i].reader = block_reader_new();
+		block_init(&w[i].block);
+		render_block_init(&w[i].rows, s->render);
+		buf_init(&w[i].row, 2 * ROW_BLOB_MAX);
+	}
+	return w;
+}
+
+void block_workers_free(struct block_worker *w, unsigned count)
+{
+	for (unsigned i = 0; w != NULL && i < count; i++) {
+		block_reader_free(w[i].reader);
+		block_free(&w[i].block);
+		render_block_free(&w[i].rows);
+		buf_free(&w[i].row);
+	}
+	free(w);
+}
+
+enum status block_worker_load(struct block_worker *w, const struct source *s, uint64_t number,
+			      struct err *e)
+{
+	enum status st = corpus_read_block(&s->corpus, w->reader, number, &w->block, NULL, e);
+
+	if (st == OK)
+		render_block_set(&w->rows, &w->block);
+	return st;
+}
+
+// Times between these take six bytes as a varint: 2^35 .. 2^42 - 1.
+#define EPOCH_LEAST (INT64_C(1) << 35)
+#define EPOCH_MOST (INT64_C(1) << 42)
+
+enum status source_epoch(const struct source *s, const char *text, int64_t *epoch_ms,
+			 struct err *e)
+{
+	int64_t room = (int64_t)s->corpus.manifest.recipe.window_ms + 7 * 24 * 3600 * MS_PER_S;
+	enum status st = OK;
+
+	*epoch_ms = s->corpus.manifest.epoch_ms;
+	if (text != NULL)
+		st = parse_epoch_ms(text, epoch_ms, e);
+	if (st != OK)
+		return err_prefix(e, "--epoch");
+	if (*epoch_ms < EPOCH_LEAST + MS_PER_S || *epoch_ms > EPOCH_MOST - room)
+		return err_set(e, ERR_USAGE,
+			       "--epoch %lld: times must lie between 1971-02-03 and 2109-05-15",
+			       (long long)*epoch_ms);
+	return OK;
+}
+
+enum status stdout_finish(struct err *e)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return err_set_errno(e, ERR_IO, errno, "standard output: cannot write");
+	return OK;
+}
