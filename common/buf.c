@@ -174,3 +174,29 @@ void store_le64(void *p, uint64_t v)
 	store_le32(c, (uint32_t)v);
 	store_le32(c + 4, (uint32_t)(v >> 32));
 }
+
+size_t base64_size(size_t n)
+{
+	return (n + 2) / 3 * 4;
+}
+
+char *base64_write(char *out, struct view in)
+{
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t i = 0;
+
+	for (; i < in.size; i += 3) {
+		size_t left = in.size - i;
+		uint32_t a = (uint8_t)in.data[i];
+		uint32_t b = left > 1 ? (uint8_t)in.data[i + 1] : 0;
+		uint32_t c = left > 2 ? (uint8_t)in.data[i + 2] : 0;
+		uint32_t v = a << 16 | b << 8 | c;
+
+		*out++ = digit[v >> 18];
+		*out++ = digit[v >> 12 & 63];
+		*out++ = left > 1 ? digit[v >> 6 & 63] : '=';
+		*out++ = left > 2 ? digit[v & 63] : '=';
+	}
+	return out;
+}

@@ -34,6 +34,11 @@ uint8_t *buf_reserve(struct buf *b, size_t size_bytes);
 // ERR_LIMIT or ERR_MEMORY with `what` in the text when failed, else OK.
 enum status buf_check(const struct buf *b, const char *what, struct err *e) MUST_CHECK;
 
+// Base64 with the standard alphabet and padding (RFC 4648): the characters that n bytes take,
+// and the writing of `in` at out, which has room for them; returns the end.
+size_t base64_size(size_t n);
+char *base64_write(char *out, struct view in);
+
 // Little-endian loads from unaligned memory.
 uint32_t load_le32(const void *p);
 uint64_t load_le64(const void *p);

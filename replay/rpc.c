@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// gRPC C core, used as measured: one channel, one completion queue thread, messages built in
-// place in reference-counted slices.
+// gRPC C core, used as measured: one channel for all streams, one completion queue thread,
+// messages built in place in reference-counted slices.
 //
 // A stream has at most three batches under way: a send, a receive, and the one that waits for
 // the status. Each batch's tag is a struct op inside the stream, which owns everything the
-// batch borrows. The stream has ended when all three are through.
+// batch borrows. The stream has ended when those that receive are through.
 #include "replay/rpc.h"
 
 #include <assert.h>

@@ -25,25 +25,13 @@ static json_t *text_json(struct view v)
 
 static json_t *base64_json(struct view in)
 {
-	static const char digit[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	struct buf out;
+	size_t size = base64_size(in.size);
+	char *text = mem_alloc(size + 1);
 	json_t *j;
 
-	buf_init(&out, 2 * ROW_BLOB_MAX);
-	for (size_t i = 0; i < in.size; i += 3) {
-		size_t left = in.size - i;
-		uint32_t v = (uint32_t)(uint8_t)in.data[i] << 16;
-
-		v |= left > 1 ? (uint32_t)(uint8_t)in.data[i + 1] << 8 : 0;
-		v |= left > 2 ? (uint32_t)(uint8_t)in.data[i + 2] : 0;
-		buf_put_u8(&out, (uint8_t)digit[v >> 18]);
-		buf_put_u8(&out, (uint8_t)digit[v >> 12 & 63]);
-		buf_put_u8(&out, (uint8_t)(left > 1 ? digit[v >> 6 & 63] : '='));
-		buf_put_u8(&out, (uint8_t)(left > 2 ? digit[v & 63] : '='));
-	}
-	j = json_stringn((const char *)out.data, out.size);
-	buf_free(&out);
+	base64_write(text, in);
+	j = json_stringn(text, size);
+	free(text);
 	return j;
 }
 

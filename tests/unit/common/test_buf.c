@@ -174,12 +174,38 @@ static void test_little_endian(void **state)
 	assert_true(load_le64(bytes + 1) == UINT64_C(0xfedcba9876543210));
 }
 
+// The vectors of RFC 4648 section 10, and bytes that use the last two characters.
+static void test_base64(void **state)
+{
+	static const char *const vector[][2] = {
+		{"", ""},
+		{"f", "Zg=="},
+		{"fo", "Zm8="},
+		{"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="},
+		{"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"},
+		{"\xfb\xff\xfe", "+//+"},
+	};
+	char out[16];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(vector); i++) {
+		struct view in = view_of(vector[i][0]);
+
+		assert_int_equal(base64_size(in.size), strlen(vector[i][1]));
+		assert_int_equal(base64_write(out, in) - out, (int)strlen(vector[i][1]));
+		assert_memory_equal(out, vector[i][1], strlen(vector[i][1]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_puts),	  cmocka_unit_test(test_against_array),
 		cmocka_unit_test(test_limit),	  cmocka_unit_test(test_count_overflow),
 		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_little_endian),
+		cmocka_unit_test(test_base64),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
