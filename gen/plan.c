@@ -229,6 +229,11 @@ enum status plan_new(struct plan **out, const struct recipe *r, struct err *e)
 	enum status s = recipe_check(r, e);
 
 	*out = NULL;
+	if (s == ERR_FORMAT) { // here the numbers come from options, not from a file
+		s = ERR_USAGE;
+		if (e != NULL)
+			e->code = s;
+	}
 	if (s == OK)
 		s = check_recipe(r, e);
 	if (s != OK)

@@ -79,3 +79,7 @@ for signal in INT TERM; do
 	[ -z "$(ls -A stopped 2>/dev/null)" ] || fail "$what: left $(ls stopped)"
 	rm -rf stopped
 done
+
+# Numbers that no recipe can have are a matter of usage.
+refuse 2 '5000 traces need more than 1000 spans' spangen generate --spans 1000 --traces 5000 --out never
+[ ! -e never ] || fail "a refused recipe left a folder"
