@@ -142,39 +142,6 @@ enum status buf_check(const struct buf *b, const char *what, struct err *e)
 	return err_set(e, ERR_LIMIT, "%s: larger than the limit of %zu bytes", what, b->max);
 }
 
-uint32_t load_le32(const void *p)
-{
-	const uint8_t *c = p;
-
-	return (uint32_t)c[0] | (uint32_t)c[1] << 8 | (uint32_t)c[2] << 16 |
-	       (uint32_t)c[3] << 24;
-}
-
-uint64_t load_le64(const void *p)
-{
-	const uint8_t *c = p;
-
-	return load_le32(c) | (uint64_t)load_le32(c + 4) << 32;
-}
-
-void store_le32(void *p, uint32_t v)
-{
-	uint8_t *c = p;
-
-	c[0] = (uint8_t)v;
-	c[1] = (uint8_t)(v >> 8);
-	c[2] = (uint8_t)(v >> 16);
-	c[3] = (uint8_t)(v >> 24);
-}
-
-void store_le64(void *p, uint64_t v)
-{
-	uint8_t *c = p;
-
-	store_le32(c, (uint32_t)v);
-	store_le32(c + 4, (uint32_t)(v >> 32));
-}
-
 size_t base64_size(size_t n)
 {
 	return (n + 2) / 3 * 4;

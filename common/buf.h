@@ -39,10 +39,38 @@ enum status buf_check(const struct buf *b, const char *what, struct err *e) MUST
 size_t base64_size(size_t n);
 char *base64_write(char *out, struct view in);
 
-// Little-endian loads from unaligned memory.
-uint32_t load_le32(const void *p);
-uint64_t load_le64(const void *p);
-void store_le32(void *p, uint32_t v);
-void store_le64(void *p, uint64_t v);
+// Little-endian loads and stores of unaligned memory, whatever the machine's own order.
+static inline uint32_t load_le32(const void *p)
+{
+	const uint8_t *c = p;
+
+	return (uint32_t)c[0] | (uint32_t)c[1] << 8 | (uint32_t)c[2] << 16 |
+	       (uint32_t)c[3] << 24;
+}
+
+static inline uint64_t load_le64(const void *p)
+{
+	const uint8_t *c = p;
+
+	return load_le32(c) | (uint64_t)load_le32(c + 4) << 32;
+}
+
+static inline void store_le32(void *p, uint32_t v)
+{
+	uint8_t *c = p;
+
+	c[0] = (uint8_t)v;
+	c[1] = (uint8_t)(v >> 8);
+	c[2] = (uint8_t)(v >> 16);
+	c[3] = (uint8_t)(v >> 24);
+}
+
+static inline void store_le64(void *p, uint64_t v)
+{
+	uint8_t *c = p;
+
+	store_le32(c, (uint32_t)v);
+	store_le32(c + 4, (uint32_t)(v >> 32));
+}
 
 #endif

@@ -14,10 +14,11 @@
 #define BLOCK_HOLES_MAX (1u << 27)
 #define BLOCK_PAYLOAD_MAX (256 * MIB)
 #define ROW_BLOB_MAX (8 * MIB)
-#define PIECE_NESTING_MAX 16u	   // messages within messages of a template
-#define TEMPLATE_PIECES_MAX 65536u // nested ones too
-#define THREADS_MAX 32u		   // stored thread numbers: 0..31
-#define SEQUENCES_MAX 5000u	   // stored sequence numbers: 0..4999
+#define PIECE_NESTING_MAX 16u	       // messages within messages of a template
+#define TEMPLATE_PIECES_MAX UINT16_MAX // nested ones too
+#define TEMPLATE_DEPTH_MAX UINT16_MAX
+#define THREADS_MAX 32u	    // stored thread numbers: 0..31
+#define SEQUENCES_MAX 5000u // stored sequence numbers: 0..4999
 
 // ---- Dictionary
 // -----------------------------------------------------------------------------------------------------
@@ -60,21 +61,23 @@ struct operation {
 
 // Exactly one of: literal (size > 0), hole (!= HOLE_NONE), message (field number; children
 // follow as child_count pieces, flattened: the next child_count entries of the piece array,
-// counting all descendants).
+// counting all descendants). A literal with `text` != 0 is text[text - 1] of the dictionary,
+// which many templates share; dict_decode sets `literal` to it, dict_encode writes the number.
 struct piece {
 	struct view literal;
-	uint32_t hole;	      // enum hole_kind
+	uint32_t text;
 	uint32_t varint;      // field number when the hole is a varint field
 	uint32_t message;     // field number of a nested field
-	uint32_t child_count; // descendants of a message
+	uint16_t child_count; // descendants of a message
+	uint8_t hole;	      // enum hole_kind
 };
 
 struct span_template {
-	uint32_t depth, slot;
-	bool is_error, is_call;
 	const struct piece *piece; // borrowed
-	uint32_t piece_count;
-	uint32_t numbers, hexes, words; // holes of each kind; filled by dict_decode only
+	uint16_t piece_count, depth;
+	uint16_t numbers, hexes, words; // holes of each kind; see template_count_holes
+	bool is_error, is_call;
+	uint32_t slot;
 };
 
 // All views and arrays are borrowed from an arena of the maker (decoder or generator).
@@ -86,10 +89,13 @@ struct dict {
 	struct span_template *template;
 	struct view *component;
 	struct view *word;
+	struct view *text; // shared by literals; not empty
 	uint32_t service_count, instance_count, operation_count, template_count,
-		component_count, word_count;
+		component_count, word_count, text_count;
 };
 
+// Sets numbers, hexes and words from the pieces.
+void template_count_holes(struct span_template *t);
 void dict_encode(const struct dict *d, struct buf *out);
 // Views point into data, arrays into a. Checks every index, UTF-8 of every text, depth, kinds
 // (an unknown hole kind: ERR_VERSION).

@@ -9,11 +9,22 @@
 
 #include "common/pb.h"
 
-#define ENTRIES_MAX ((size_t)1 << 24) // of one kind
+#define ENTRIES_MAX (((size_t)1 << 24) - 1) // of one kind; a step has 24 bits for a text
 #define FIELD_NUMBER_MAX ((UINT32_C(1) << 29) - 1)
 #define ID_PREFIX_SIZE 32u
 #define ID_CLOCK_MAX_MS (INT64_C(1) << 42)
 #define CLOCK_SKEW_MAX_MS (1 << 30)
+
+void template_count_holes(struct span_template *t)
+{
+	uint32_t count[HOLE_WORD + 1] = {0};
+
+	for (uint32_t i = 0; i < t->piece_count; i++)
+		count[t->piece[i].hole <= HOLE_WORD ? t->piece[i].hole : HOLE_NONE]++;
+	t->numbers = (uint16_t)count[HOLE_NUMBER];
+	t->hexes = (uint16_t)count[HOLE_HEX];
+	t->words = (uint16_t)count[HOLE_WORD];
+}
 
 // ---- Encoding ------------------------------------------------------------------------------
 
@@ -52,11 +63,13 @@ static void put_pieces(struct buf *b, uint32_t field, const struct piece *p, uin
 
 static void put_piece(struct buf *b, const struct piece *p)
 {
-	pb_put_view(b, 1, p->literal);
+	if (p->text == 0)
+		pb_put_view(b, 1, p->literal);
 	pb_put_uint_nz(b, 2, p->hole);
 	pb_put_uint_nz(b, 3, p->message);
 	put_pieces(b, 4, p + 1, p->child_count);
 	pb_put_uint_nz(b, 5, p->varint);
+	pb_put_uint_nz(b, 6, p->text);
 }
 
 // Nested pieces are measured by counting first: nesting is shallow, so that is cheap enough.
@@ -112,6 +125,8 @@ void dict_encode(const struct dict *d, struct buf *out)
 		pb_put_bytes(out, 5, d->component[i].data, d->component[i].size);
 	for (uint32_t i = 0; i < d->word_count; i++)
 		pb_put_bytes(out, 6, d->word[i].data, d->word[i].size);
+	for (uint32_t i = 0; i < d->text_count; i++)
+		pb_put_bytes(out, 7, d->text[i].data, d->text[i].size);
 	buf_free(&m);
 }
 
@@ -120,6 +135,7 @@ void dict_encode(const struct dict *d, struct buf *out)
 // The entry that is being decoded, for messages, and the first error.
 struct decoder {
 	struct arena *arena;
+	const struct dict *dict; // what is decoded of it
 	struct err *e;
 	enum status status;
 	const char *kind; // "service", "template", ...
@@ -330,6 +346,15 @@ static bool hole_is_number(uint32_t hole)
 	return hole == HOLE_NUMBER || (hole >= HOLE_SPAN_START && hole <= HOLE_PARENT_SPAN_ID);
 }
 
+static uint8_t get_hole(struct decoder *d, const struct pb_field *f)
+{
+	uint32_t v = get_u32(d, f);
+
+	if (v > HOLE_REFERENCE)
+		unknown(d, "kind of hole", v);
+	return (uint8_t)v;
+}
+
 static void check_piece(struct decoder *d, const struct piece *p)
 {
 	switch (p->hole) {
@@ -351,8 +376,10 @@ static void check_piece(struct decoder *d, const struct piece *p)
 	default:
 		unknown(d, "kind of hole", p->hole);
 	}
-	if ((p->literal.size > 0) + (p->hole != HOLE_NONE) + (p->message != 0) != 1)
-		wrong(d, "a piece is not exactly one of literal, hole, message");
+	if ((p->literal.size > 0) + (p->hole != HOLE_NONE) + (p->message != 0) +
+		    (p->text != 0) !=
+	    1)
+		wrong(d, "a piece is not exactly one of literal, hole, message, text");
 	if (p->message > FIELD_NUMBER_MAX || p->varint > FIELD_NUMBER_MAX)
 		wrong(d, "a field number is out of range");
 	if (p->varint != 0 && !hole_is_number(p->hole))
@@ -375,7 +402,7 @@ static struct piece *get_piece(struct decoder *d, struct view bytes, struct piec
 			at->literal = get_bytes(d, &f);
 			break;
 		case 2:
-			at->hole = get_u32(d, &f);
+			at->hole = get_hole(d, &f);
 			break;
 		case 3:
 			at->message = get_u32(d, &f);
@@ -386,14 +413,30 @@ static struct piece *get_piece(struct decoder *d, struct view bytes, struct piec
 		case 5:
 			at->varint = get_u32(d, &f);
 			break;
+		case 6:
+			at->text = get_u32(d, &f);
+			break;
 		default:
 			unknown(d, "field of a piece", f.number);
 		}
 	}
-	at->child_count = (uint32_t)(next - at - 1);
+	at->child_count = (uint16_t)(next - at - 1); // at most TEMPLATE_PIECES_MAX
 	if (d->status == OK)
 		check_piece(d, at);
+	if (at->text > d->dict->text_count)
+		wrong(d, "a text is out of range");
+	else if (at->text != 0)
+		at->literal = d->dict->text[at->text - 1];
 	return next;
+}
+
+static uint16_t get_depth(struct decoder *d, const struct pb_field *f)
+{
+	uint32_t v = get_u32(d, f);
+
+	if (v > TEMPLATE_DEPTH_MAX)
+		wrong(d, "is nested too deep");
+	return (uint16_t)v;
 }
 
 static void get_template(struct decoder *d, struct view bytes, struct span_template *out)
@@ -422,7 +465,7 @@ static void get_template(struct decoder *d, struct view bytes, struct span_templ
 	while (d->status == OK && pb_next(&r, &f)) {
 		switch (f.number) {
 		case 1:
-			out->depth = get_u32(d, &f);
+			out->depth = get_depth(d, &f);
 			break;
 		case 2:
 			next = get_piece(d, get_bytes(d, &f), next);
@@ -441,17 +484,14 @@ static void get_template(struct decoder *d, struct view bytes, struct span_templ
 		}
 	}
 	out->piece = piece;
-	out->piece_count = count;
-	for (uint32_t i = 0; i < count; i++) {
-		out->numbers += piece[i].hole == HOLE_NUMBER;
-		out->hexes += piece[i].hole == HOLE_HEX;
-		out->words += piece[i].hole == HOLE_WORD;
-	}
+	out->piece_count = (uint16_t)count;
+	template_count_holes(out);
 	if (d->index == 0 && (count != 0 || out->depth != 0))
 		wrong(d, "is not empty, as the literal blob must be");
 }
 
-#define KINDS 6u
+#define KINDS 7u
+#define KIND_TEXT 7u
 
 // How many entries of each kind there are, and that the outer message is well formed.
 static enum status count_entries(const void *data, size_t size_bytes, uint32_t count[KINDS + 1],
@@ -487,8 +527,10 @@ static enum status allocate(struct dict *out, const uint32_t count[KINDS + 1], s
 	out->template = arena_alloc(a, count[4], sizeof(*out->template));
 	out->component = arena_alloc(a, count[5], sizeof(*out->component));
 	out->word = arena_alloc(a, count[6], sizeof(*out->word));
+	out->text = arena_alloc(a, count[7], sizeof(*out->text));
 	if (out->service == NULL || out->instance == NULL || out->operation == NULL ||
-	    out->template == NULL || out->component == NULL || out->word == NULL)
+	    out->template == NULL || out->component == NULL || out->word == NULL ||
+	    out->text == NULL)
 		return err_set(e, ERR_MEMORY, "dictionary: does not fit into memory");
 	return OK;
 }
@@ -521,10 +563,17 @@ static void get_entry(struct decoder *d, const struct pb_field *f, struct dict *
 		d->index = out->component_count++;
 		out->component[d->index] = get_text(d, f);
 		break;
-	default:
+	case 6:
 		d->kind = "word";
 		d->index = out->word_count++;
 		out->word[d->index] = get_text(d, f);
+		break;
+	default:
+		d->kind = "text";
+		d->index = out->text_count++;
+		out->text[d->index] = f->bytes;
+		if (f->bytes.size == 0)
+			wrong(d, "is empty");
 		break;
 	}
 }
@@ -586,7 +635,7 @@ static void check_indexes(struct decoder *d, const struct dict *out)
 enum status dict_decode(const void *data, size_t size_bytes, struct arena *a, struct dict *out,
 			struct err *e)
 {
-	struct decoder d = {.arena = a, .e = e};
+	struct decoder d = {.arena = a, .dict = out, .e = e};
 	uint32_t count[KINDS + 1];
 	struct pb_reader r;
 	struct pb_field f;
@@ -601,8 +650,15 @@ enum status dict_decode(const void *data, size_t size_bytes, struct arena *a, st
 	if (s != OK)
 		return s;
 	pb_reader_init(&r, data, size_bytes);
-	while (d.status == OK && pb_next(&r, &f))
-		get_entry(&d, &f, out);
+	while (d.status == OK && pb_next(&r, &f)) { // pieces refer to them
+		if (f.number == KIND_TEXT)
+			get_entry(&d, &f, out);
+	}
+	pb_reader_init(&r, data, size_bytes);
+	while (d.status == OK && pb_next(&r, &f)) {
+		if (f.number != KIND_TEXT)
+			get_entry(&d, &f, out);
+	}
 	if (d.status == OK)
 		check_prefixes(&d, out);
 	check_indexes(&d, out);

@@ -181,6 +181,28 @@ bool pb_next(struct pb_reader *r, struct pb_field *f)
 	return !r->failed;
 }
 
+// A varint that has one to three bytes as a rule.
+static inline uint64_t get_short(struct pb_reader *r)
+{
+	const uint8_t *p = r->pos;
+
+	if (r->end - p >= 3) {
+		if (p[0] < 0x80) {
+			r->pos = p + 1;
+			return p[0];
+		}
+		if (p[1] < 0x80) {
+			r->pos = p + 2;
+			return (p[0] & 0x7fu) | (uint32_t)p[1] << 7;
+		}
+		if (p[2] < 0x80) {
+			r->pos = p + 3;
+			return (p[0] & 0x7fu) | (p[1] & 0x7fu) << 7 | (uint32_t)p[2] << 14;
+		}
+	}
+	return pb_get_varint(r);
+}
+
 bool pb_get_packed64(const struct pb_field *f, uint64_t *out, size_t *count, size_t max)
 {
 	struct pb_reader r;
@@ -195,13 +217,24 @@ bool pb_get_packed64(const struct pb_field *f, uint64_t *out, size_t *count, siz
 		return false;
 	pb_reader_init(&r, f->bytes.data, f->bytes.size);
 	while (r.pos < r.end) {
-		uint64_t v = pb_get_varint(&r);
+		uint64_t v = get_short(&r);
 
 		if (r.failed || *count >= max)
 			return false;
 		out[(*count)++] = v;
 	}
 	return true;
+}
+
+// Widens the values of one byte that p, which has eight bytes, begins with, and perhaps
+// rubbish behind them; returns how many.
+static inline uint32_t get_run32(const uint8_t *p, uint32_t out[8])
+{
+	uint64_t high = load_le64(p) & UINT64_C(0x8080808080808080);
+
+	for (uint32_t i = 0; i < 8; i++)
+		out[i] = p[i];
+	return high == 0 ? 8 : (uint32_t)__builtin_ctzll(high) / 8;
 }
 
 // A value past 32 bits is malformed here, not cut: our writers never make one.
@@ -219,9 +252,20 @@ bool pb_get_packed32(const struct pb_field *f, uint32_t *out, size_t *count, siz
 		return false;
 	pb_reader_init(&r, f->bytes.data, f->bytes.size);
 	while (r.pos < r.end) {
-		// Most values of most columns take one byte.
-		uint64_t v = *r.pos < 0x80 ? *r.pos++ : pb_get_varint(&r);
+		uint64_t v;
 
+		// Most values of most columns take one byte.
+		while (r.end - r.pos >= 8 && max - *count >= 8) {
+			uint32_t run = get_run32(r.pos, out + *count);
+
+			r.pos += run;
+			*count += run;
+			if (run < 8)
+				break;
+		}
+		if (r.pos == r.end)
+			break;
+		v = get_short(&r);
 		if (r.failed || v > UINT32_MAX || *count >= max)
 			return false;
 		out[(*count)++] = (uint32_t)v;

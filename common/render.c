@@ -24,98 +24,347 @@ static void count_hole(struct compiled *c, uint32_t hole)
 	c->words += hole == HOLE_WORD;
 }
 
-// Emits the steps of pieces [first, last) in reverse; returns the steps written, 0 when nested
-// too deep.
-static uint32_t compile_pieces(const struct span_template *t, uint32_t first, uint32_t last,
-			       struct step *out, uint32_t depth)
-{
-	uint32_t starts[256];
-	uint32_t count = 0, n = 0;
+// Where the words of a template go, and its literals.
+struct compiler {
+	const struct render *r;
+	const struct span_template *t;
+	const uint32_t *text_at; // where each shared text stands
+	uint32_t *word;
+	uint8_t *literal;
+	uint32_t *last[2]; // the last instruction and the one before, or NULL
+};
 
-	if (depth > NESTING_MAX)
-		return 0;
+static void put_word(struct compiler *c, enum code code, uint32_t argument)
+{
+	c->last[1] = c->last[0];
+	c->last[0] = c->word;
+	*c->word++ = argument << CODE_BITS | code;
+}
+
+static bool is_code(const uint32_t *word, enum code code)
+{
+	return word != NULL && (*word & CODE_MASK) == code;
+}
+
+static void put_close(struct compiler *c)
+{
+	if (is_code(c->last[0], CODE_CLOSE))
+		*c->last[0] += 1u << CODE_BITS;
+	else
+		put_word(c, CODE_CLOSE, 1);
+}
+
+// The head of a tag whose value has holes is one instruction.
+static void put_open(struct compiler *c, uint32_t field)
+{
+	uint32_t *inner = c->last[1];
+
+	if (is_code(c->last[0], CODE_LITERAL) && is_code(inner, CODE_OPEN) &&
+	    *inner >> CODE_BITS <= UINT16_MAX && field <= UINT16_MAX) {
+		uint32_t fields = field << 16 | *inner >> CODE_BITS;
+
+		*inner = (*c->last[0] & ~CODE_MASK) | CODE_PAIR;
+		*c->last[0] = fields;
+		c->last[0] = inner;
+		c->last[1] = NULL;
+		return;
+	}
+	put_word(c, CODE_OPEN, field);
+}
+
+static void put_literal(struct compiler *c, const struct piece *p)
+{
+	uint32_t *last = c->last[0];
+
+	if (p->text != 0) {
+		put_word(c, CODE_TEXT, (uint32_t)p->literal.size);
+		*c->word++ = c->text_at[p->text - 1];
+		return;
+	}
+	if ((is_code(last, CODE_NUMBER) || is_code(last, CODE_WORD)) &&
+	    *last >> CODE_BITS == 0 && p->literal.size <= LITERAL_SHORT)
+		*last += (uint32_t)p->literal.size << CODE_BITS;
+	else
+		put_word(c, CODE_LITERAL, (uint32_t)p->literal.size);
+	memcpy(c->literal, p->literal.data, p->literal.size);
+	c->literal += p->literal.size;
+}
+
+static void put_hole(struct compiler *c, const struct piece *p)
+{
+	if (p->varint != 0) {
+		put_word(c, CODE_VARINT, p->hole);
+		*c->word++ = p->varint << 3 | PB_VARINT;
+	} else if (p->hole == HOLE_NUMBER || p->hole == HOLE_WORD) {
+		put_word(c, p->hole == HOLE_NUMBER ? CODE_NUMBER : CODE_WORD, 0);
+	} else {
+		put_word(c, CODE_HOLE, p->hole);
+	}
+}
+
+// Emits pieces [first, last) in reverse.
+static void put_pieces(struct compiler *c, uint32_t first, uint32_t last)
+{
+	const struct piece *piece = c->t->piece;
+	uint32_t starts[256];
+	uint32_t count = 0;
+
 	// Pieces of one level are found from the front (a message is followed by its
 	// descendants), in portions from the back.
-	for (uint32_t i = first; i < last; i += 1 + t->piece[i].child_count) {
+	for (uint32_t i = first; i < last; i += 1 + piece[i].child_count) {
 		if (count == ARRAY_LEN(starts)) {
-			uint32_t tail = compile_pieces(t, i, last, out, depth);
-
-			out += tail;
-			n += tail;
+			put_pieces(c, i, last);
 			break;
 		}
 		starts[count++] = i;
 	}
 	while (count > 0) {
-		const struct piece *p = &t->piece[starts[--count]];
+		uint32_t at = starts[--count];
+		const struct piece *p = &piece[at];
 
 		if (p->message != 0) {
-			uint32_t at = starts[count];
-			uint32_t inner;
-
-			out[0] = (struct step){.kind = STEP_CLOSE};
-			inner = compile_pieces(t, at + 1, at + 1 + p->child_count, out + 1,
-					       depth + 1);
-			out[1 + inner] = (struct step){.kind = STEP_OPEN,
-						       .arg = p->message << 3 | PB_BYTES};
-			out += inner + 2;
-			n += inner + 2;
+			put_close(c);
+			put_pieces(c, at + 1, at + 1 + p->child_count);
+			put_open(c, p->message);
 		} else if (p->hole != HOLE_NONE) {
-			*out++ = (struct step){
-				.kind = STEP_HOLE,
-				.hole = (uint8_t)p->hole,
-				.arg = p->varint != 0 ? p->varint << 3 | PB_VARINT : 0};
-			n++;
+			put_hole(c, p);
 		} else {
-			*out++ = (struct step){.kind = STEP_LITERAL,
-					       .literal = p->literal.data,
-					       .arg = (uint32_t)p->literal.size};
-			n++;
+			put_literal(c, p);
 		}
 	}
-	return n;
 }
 
-// Copies the steps, and behind them a pad and their literals, into one piece of memory.
-static enum status pack_steps(struct render *r, const struct step *steps, uint32_t count,
-			      struct compiled *c, struct err *e)
+// Most templates begin with the same four fields, which are written at one go.
+static bool begins_with_ids(const struct span_template *t)
 {
-	size_t size = count * sizeof(*steps) + LITERAL_PAD;
-	struct step *packed;
-	char *text;
+	static const uint32_t hole[] = {HOLE_SPAN_ID, HOLE_PARENT_SPAN_ID, HOLE_SPAN_START,
+					HOLE_SPAN_END};
 
-	for (uint32_t i = 0; i < count; i++)
-		size += steps[i].kind == STEP_LITERAL ? steps[i].arg : 0;
-	packed = size > UINT32_MAX ? NULL : arena_alloc(&r->arena, 1, size);
-	if (packed == NULL)
-		return err_set(e, ERR_MEMORY, "templates do not fit into memory");
-	text = (char *)(packed + count) + LITERAL_PAD;
-	for (uint32_t i = 0; i < count; i++) {
-		packed[i] = steps[i];
-		if (steps[i].kind != STEP_LITERAL)
-			continue;
-		packed[i].literal = text;
-		if (steps[i].arg > 0)
-			memcpy(text, steps[i].literal, steps[i].arg);
-		text += steps[i].arg;
+	if (t->piece_count < ARRAY_LEN(hole))
+		return false;
+	for (uint32_t i = 0; i < ARRAY_LEN(hole); i++) {
+		if (t->piece[i].hole != hole[i] || t->piece[i].varint != i + 1)
+			return false;
 	}
-	c->step = packed;
-	c->step_count = count;
-	c->size = (uint32_t)size;
+	return true;
+}
+
+// Words a template needs at most, and bytes of its own literals.
+static void measure(const struct span_template *t, size_t *words, size_t *literals)
+{
+	*words = 2 * (size_t)t->piece_count + 1;
+	*literals = 0;
+	for (uint32_t i = 0; i < t->piece_count; i++)
+		*literals += t->piece[i].text == 0 ? t->piece[i].literal.size : 0;
+}
+
+// Words first; literals are moved up to them when it is known how many there are.
+static uint32_t *compile_template(const struct render *r, const uint32_t *text_at,
+				  const struct span_template *t, uint32_t *at,
+				  struct compiled *out)
+{
+	struct compiler c = {.r = r, .t = t, .text_at = text_at, .word = at};
+	bool ids = begins_with_ids(t);
+	size_t words, literals;
+
+	measure(t, &words, &literals);
+	c.literal = (uint8_t *)(at + words);
+	put_pieces(&c, ids ? 4 : 0, t->piece_count);
+	if (ids)
+		put_word(&c, CODE_IDS, 0);
+	memmove(c.word, at + words, literals);
+	out->code = (uint32_t)(at - r->code);
+	out->code_count = (uint32_t)(c.word - at);
+	out->size = (uint32_t)(out->code_count * sizeof(*at) + literals);
+	out->depth = t->depth;
+	for (uint32_t i = 0; i < t->piece_count; i++)
+		count_hole(out, t->piece[i].hole);
+	return c.word + (literals + sizeof(*at) - 1) / sizeof(*at);
+}
+
+static enum status compile_all(struct render *r, const uint32_t *text_at, struct err *e)
+{
+	const struct dict *d = r->dict;
+	size_t size = LITERAL_PAD;
+	uint8_t *memory;
+	uint32_t *at;
+
+	for (uint32_t i = 0; i < d->template_count; i++) {
+		size_t words, literals;
+
+		measure(&d->template[i], &words, &literals);
+		size += words * sizeof(*at) + literals + sizeof(*at);
+	}
+	memory = size / sizeof(*at) > UINT32_MAX ? NULL : arena_alloc(&r->arena, 1, size);
+	if (memory == NULL)
+		return err_set(e, ERR_MEMORY, "templates do not fit into memory");
+	at = (uint32_t *)(void *)(memory + LITERAL_PAD);
+	r->code = at;
+	for (uint32_t i = 0; i < d->template_count; i++)
+		at = compile_template(r, text_at, &d->template[i], at, &r -> template[i]);
 	return OK;
 }
 
-static enum status compile_template(struct render *r, const struct span_template *t,
-				    struct compiled *c, struct err *e)
-{
-	struct step *steps = mem_zalloc((size_t)t->piece_count * 2 + 1, sizeof(*steps));
-	enum status s;
+// ---- Texts
+// ------------------------------------------------------------------------------------------------------------
 
-	for (uint32_t i = 0; i < t->piece_count; i++)
-		count_hole(c, t->piece[i].hole);
-	c->depth = t->depth;
-	s = pack_steps(r, steps, compile_pieces(t, 0, t->piece_count, steps, 0), c, e);
-	free(steps);
+// Collects texts, first their sizes, then their bytes.
+struct packer {
+	char *text; // NULL: count only
+	size_t size;
+};
+
+static struct packed pack(struct packer *k, struct view v)
+{
+	struct packed at = {(uint32_t)k->size, (uint32_t)v.size};
+
+	if (k->text != NULL && v.size > 0)
+		memcpy(k->text + k->size, v.data, v.size);
+	k->size += v.size;
+	return at;
+}
+
+// Every text of the dictionary that blobs need.
+static void pack_all(struct render *r, struct packer *k, uint32_t *text_at)
+{
+	const struct dict *d = r->dict;
+
+	k->size = LITERAL_PAD;
+	for (uint32_t i = 0; i < d->text_count; i++)
+		text_at[i] = pack(k, d->text[i]).at;
+	for (uint32_t i = 0; i < d->word_count; i++)
+		r->word[i] = pack(k, d->word[i]);
+	for (uint32_t i = 0; i < d->service_count; i++) {
+		r->service_name[i] = pack(k, d->service[i].name);
+		r->service_peer[i] = pack(k, d->service[i].peer);
+	}
+	for (uint32_t i = 0; i < d->instance_count; i++)
+		r->instance_name[i] = pack(k, d->instance[i].name);
+	for (uint32_t i = 0; i < d->operation_count; i++) {
+		r->operation_name[i] = pack(k, d->operation[i].name);
+		r->operation_peer[i] = pack(k, d->operation[i].peer);
+	}
+}
+
+static enum status pack_texts(struct render *r, uint32_t *text_at, struct err *e)
+{
+	const struct dict *d = r->dict;
+	struct packer k = {NULL, 0};
+
+	r->word = arena_alloc(&r->arena, (size_t)d->word_count + 1, sizeof(*r->word));
+	r->service_name =
+		arena_alloc(&r->arena, (size_t)d->service_count + 1, sizeof(*r->service_name));
+	r->service_peer =
+		arena_alloc(&r->arena, (size_t)d->service_count + 1, sizeof(*r->service_peer));
+	r->instance_name = arena_alloc(&r->arena, (size_t)d->instance_count + 1,
+				       sizeof(*r->instance_name));
+	r->operation_name = arena_alloc(&r->arena, (size_t)d->operation_count + 1,
+					sizeof(*r->operation_name));
+	r->operation_peer = arena_alloc(&r->arena, (size_t)d->operation_count + 1,
+					sizeof(*r->operation_peer));
+	if (r->word == NULL || r->service_name == NULL || r->service_peer == NULL ||
+	    r->instance_name == NULL || r->operation_name == NULL || r->operation_peer == NULL)
+		return err_set(e, ERR_MEMORY, "dictionary does not fit into memory");
+	pack_all(r, &k, text_at);
+	if (k.size <= UINT32_MAX)
+		k.text = arena_alloc(&r->arena, 1, k.size);
+	if (k.text == NULL)
+		return err_set(e, ERR_MEMORY, "texts do not fit into memory");
+	pack_all(r, &k, text_at);
+	r->text = k.text;
+	return OK;
+}
+
+// ---- Bounds
+// -----------------------------------------------------------------------------------------------------------
+
+// The most bytes that texts of each kind take.
+struct longest {
+	uint64_t word, peer, reference;
+};
+
+static uint64_t longest_of(const struct packed *text, uint32_t count)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		most = u64_max(most, text[i].size);
+	return most;
+}
+
+#define VARINT_FIELD_MAX 15u // key of five bytes, value of ten
+#define OPEN_MAX 10u	     // key and length of a nested field
+
+static struct longest find_longest(struct render *r)
+{
+	const struct dict *d = r->dict;
+	uint64_t names = longest_of(r->instance_name, d->instance_count) +
+			 longest_of(r->service_name, d->service_count);
+	struct longest l = {
+		.word = longest_of(r->word, d->word_count),
+		.peer = u64_max(longest_of(r->service_peer, d->service_count),
+				longest_of(r->operation_peer, d->operation_count)),
+	};
+
+	l.reference = l.peer + longest_of(r->operation_name, d->operation_count) + names +
+		      2 * ID_MAX + 8 * OPEN_MAX;
+	r->head_bound =
+		(uint32_t)u64_min(names + 2 * ID_MAX + 4 * OPEN_MAX + RENDER_SLACK, UINT32_MAX);
+	return l;
+}
+
+static uint64_t hole_bound(const struct longest *l, uint32_t hole)
+{
+	switch ((enum hole_kind)hole) {
+	case HOLE_HEX:
+		return 16;
+	case HOLE_WORD:
+		return l->word;
+	case HOLE_OWN_PEER:
+	case HOLE_CALLEE_PEER:
+		return l->peer;
+	case HOLE_REFERENCE:
+		return l->reference;
+	case HOLE_NONE:
+	case HOLE_NUMBER:
+	case HOLE_SPAN_START:
+	case HOLE_SPAN_END:
+	case HOLE_SPAN_ID:
+	case HOLE_PARENT_SPAN_ID:
+		break;
+	}
+	return 20;
+}
+
+static uint32_t span_bound(const struct longest *l, const struct span_template *t)
+{
+	uint64_t bound = OPEN_MAX;
+
+	for (uint32_t i = 0; i < t->piece_count; i++) {
+		const struct piece *p = &t->piece[i];
+
+		bound += p->message != 0  ? OPEN_MAX
+			 : p->varint != 0 ? VARINT_FIELD_MAX
+			 : p->hole != 0	  ? hole_bound(l, p->hole)
+					  : p->literal.size;
+	}
+	return (uint32_t)u64_min(bound, UINT32_MAX);
+}
+
+static enum status compile_dict(struct render *r, struct err *e)
+{
+	uint32_t *text_at = mem_zalloc((size_t)r->dict->text_count + 1, sizeof(*text_at));
+	enum status s = pack_texts(r, text_at, e);
+
+	if (s == OK)
+		s = compile_all(r, text_at, e);
+	if (s == OK) {
+		struct longest l = find_longest(r);
+
+		for (uint32_t i = 0; i < r->dict->template_count; i++)
+			r->template[i].bound = span_bound(&l, &r->dict->template[i]);
+	}
+	free(text_at);
 	return s;
 }
 
@@ -165,8 +414,8 @@ enum status render_new(struct render **out, const struct dict *d, const struct r
 		arena_alloc(&r->arena, (size_t)d->instance_count + 1, sizeof(*r->instance_id));
 	if (r->template == NULL || r->service_id == NULL || r->instance_id == NULL)
 		s = err_set(e, ERR_MEMORY, "dictionary does not fit into memory");
-	for (uint32_t i = 0; s == OK && i < d->template_count; i++)
-		s = compile_template(r, &d->template[i], &r -> template[i], e);
+	if (s == OK)
+		s = compile_dict(r, e);
 	if (s == OK)
 		s = make_ids(r, e);
 	if (s != OK) {
@@ -285,6 +534,7 @@ static void fill_columns(const struct render_block *rb, uint32_t row, int64_t ep
 	out->start_ms = epoch_ms + rb->start_rel_ms[row];
 	out->latency_ms = b->latency_ms.v[row];
 	out->is_error = b->is_error.v[row] != 0;
+	out->texts_valid = true;
 	out->blob = (struct view){NULL, 0};
 }
 

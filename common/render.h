@@ -34,6 +34,7 @@ struct row {
 	int64_t start_ms; // since 1970, local clock of the instance (skew included)
 	uint32_t latency_ms;
 	bool is_error;
+	bool texts_valid; // known to be UTF-8: dict_decode refuses other texts
 	struct view blob;
 };
 
@@ -58,6 +59,7 @@ struct render_block {
 	uint32_t *first_span;  // row -> its first entry in the span columns (rows + 1 entries)
 	uint32_t *order;       // output position -> row; by (row start, trace, ordinal) or by
 			       // arrival, as the recipe says
+	uint32_t *bound;       // row -> its blob takes no more bytes; UINT32_MAX: unknown
 	int64_t *start_rel_ms; // row -> start relative to the epoch, skew included (the
 			       // column's value minus the epoch)
 	// private to render.c
@@ -88,9 +90,12 @@ size_t row_size(const struct row *row);
 size_t render_segment_id(const struct render_block *rb, uint32_t row, char out[ID_MAX]);
 size_t render_trace_id(const struct render_block *rb, uint32_t row, char out[ID_MAX]);
 
+#define RENDER_SLACK 192u
+
 // Output position for the hot path of the replayer: the blob with `headroom` free bytes in
 // front, rendered backwards so that nested lengths need no second pass. Returns the start of
-// the blob inside [area, area + size), its end is area + size; NULL when it does not fit.
+// the blob inside [area, area + size), its end is area + size; NULL when the blob and
+// RENDER_SLACK bytes in front of it, which are overwritten, do not fit.
 uint8_t *render_blob_backward(const struct render_block *rb, uint32_t row, int64_t epoch_ms,
 			      uint8_t *area, size_t size_bytes);
 

@@ -18,6 +18,7 @@ void render_block_free(struct render_block *rb)
 	free(rb->trace_first);
 	free(rb->first_span);
 	free(rb->order);
+	free(rb->bound);
 	free(rb->start_rel_ms);
 	free(rb->id);
 	free(rb->raw_at);
@@ -36,6 +37,7 @@ static void grow(struct render_block *rb, size_t rows, size_t spans, size_t trac
 		rb->first_span = mem_realloc(rb->first_span, rb->row_capacity + 1,
 					     sizeof(*rb->first_span));
 		rb->order = mem_realloc(rb->order, rb->row_capacity, sizeof(*rb->order));
+		rb->bound = mem_realloc(rb->bound, rb->row_capacity, sizeof(*rb->bound));
 		rb->start_rel_ms = mem_realloc(rb->start_rel_ms, rb->row_capacity,
 					       sizeof(*rb->start_rel_ms));
 		rb->id = mem_realloc(rb->id, rb->row_capacity, sizeof(*rb->id));
@@ -117,6 +119,7 @@ static void set_spans_of_row(struct render_block *rb, uint32_t row, struct hole_
 	struct render_span *span = &rb->span[first];
 	const struct operation *own = &r->dict->operation[b->operation.v[row]];
 	uint32_t finished = 0, open = 0, start = 0;
+	uint64_t bound = r->head_bound;
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t ref = b->template.v[first + i];
@@ -134,9 +137,10 @@ static void set_spans_of_row(struct render_block *rb, uint32_t row, struct hole_
 						     .first_template +
 					     ref / 2 - 1];
 		depth = span[i].template->depth;
-		span[i].step = span[i].template->step;
-		span[i].step_count = span[i].template->step_count;
-		span[i].step_size = span[i].template->size;
+		bound += span[i].template->bound;
+		span[i].code = r->code + span[i].template->code;
+		span[i].code_count = span[i].template->code_count;
+		span[i].code_size = span[i].template->size;
 		if (i == 0) {
 			span[i].parent = 0;
 			span[i].duration_ms = b->latency_ms.v[row];
@@ -161,6 +165,7 @@ static void set_spans_of_row(struct render_block *rb, uint32_t row, struct hole_
 		span[i].hex_end = at->hex;
 		span[i].word_end = at->word;
 	}
+	rb->bound[row] = (uint32_t)u64_min(bound, UINT32_MAX);
 	for (open = count - 1; finished < count; open = span[open].parent)
 		span[finished++].finish = open;
 }

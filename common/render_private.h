@@ -9,43 +9,65 @@
 #include "common/pb.h"
 #include "common/render.h"
 
-// One step of a template, to be carried out from the last to the first byte of a span.
-enum step_kind { STEP_LITERAL, STEP_HOLE, STEP_CLOSE, STEP_OPEN };
-
-struct step {
-	const char *literal; // STEP_LITERAL; LITERAL_PAD bytes in front of it can be read
-	uint32_t arg; // size of the literal; protobuf key of a varint hole or a nested field
-	uint8_t kind; // enum step_kind
-	uint8_t hole; // enum hole_kind
+// A template as the words that make its span from the last byte to the first. The low four
+// bits of a word are what to do, the others its argument. A second word follows where named.
+enum code {
+	CODE_LITERAL, // argument: bytes; they stand behind the words, in the order of use
+	CODE_TEXT,    // argument: bytes; word: where they stand in render.text
+	CODE_NUMBER,  // the next number as decimal text, then a literal of as many bytes: no
+		      // more than LITERAL_SHORT
+	CODE_WORD,    // the next word, and a literal as with CODE_NUMBER
+	CODE_HOLE,    // argument: enum hole_kind, another one, as text
+	CODE_VARINT,  // argument: enum hole_kind; word: protobuf key
+	CODE_CLOSE,   // argument: as many nested fields end here
+	CODE_OPEN,    // argument: its field number
+	CODE_PAIR, // CODE_OPEN, CODE_LITERAL, CODE_OPEN; argument: bytes of the literal; word:
+		   // field numbers, that of the second CODE_OPEN in the upper half
+	CODE_IDS,  // fields 1 to 4 of a span: SPAN_ID, PARENT_SPAN_ID, SPAN_START, SPAN_END
 };
+#define CODE_BITS 4
+#define CODE_MASK 15u
 
-#define LITERAL_PAD 32u
+#define LITERAL_SHORT 64u
+// Bytes in front of a literal or text that can be read, whatever they are.
+#define LITERAL_PAD RENDER_SLACK
 
-// Steps and the literals they copy lie in one piece of memory, in the order of use: the cost of
-// a blob is waiting for templates that no cache holds.
+// Words and literals lie in one piece of memory, all templates one behind the other: the cost
+// of a blob is waiting for templates that no cache holds.
 struct compiled {
-	const struct step *step;
-	uint32_t step_count;
-	uint32_t size;			// bytes from step on
+	uint32_t code;			// its first word in render.code
+	uint32_t code_count;		// words; literals follow
+	uint32_t size;			// bytes of words and literals
 	uint32_t numbers, hexes, words; // holes of each kind
 	uint32_t depth;
+	uint32_t bound; // a span of it takes no more bytes in a blob; UINT32_MAX: unknown
+};
+
+// A text of the dictionary in render.text.
+struct packed {
+	uint32_t at, size;
 };
 
 struct render {
 	const struct dict *dict;
 	const struct recipe *recipe;
 	struct compiled *template;
+	const uint32_t *code;
 	struct view *service_id, *instance_id;
+	const char *text; // all texts of the dictionary that blobs need
+	struct packed *word, *service_name, *service_peer, *instance_name, *operation_name,
+		*operation_peer;
+	uint32_t head_bound; // of what a blob has besides spans
 	struct arena arena;
 };
 
 struct render_span {
 	const struct compiled *template; // NULL: literal
-	const struct step *step;	 // of the template; here to save a look
-	uint32_t step_count, step_size;	 // size in bytes, literals included
-	uint32_t callee;		 // called row, or UINT32_MAX
-	uint32_t parent;		 // index in the row; itself for the first span
-	uint32_t start_ms;		 // relative to the row's start
+	const uint32_t *code;		 // of the template; here to save a look
+	uint32_t code_count, code_size;
+	uint32_t callee;   // called row, or UINT32_MAX
+	uint32_t parent;   // index in the row; itself for the first span
+	uint32_t start_ms; // relative to the row's start
 	uint32_t duration_ms;
 	uint32_t number_end, hex_end, word_end; // one past its last hole value
 	uint32_t finish; // finish order: entry k of a row is the span that is written k-th

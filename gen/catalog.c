@@ -7,16 +7,17 @@
 #include <string.h>
 
 const struct hole_class hole_classes[] = {
-	{MARK_NUMBER, 'i', true, 1000, 15000}, // ids
-	{MARK_NUMBER, 'q', true, 1, 24},       // quantities, sizes of lists
-	{MARK_NUMBER, 'p', true, 0, 8},	       // page numbers
-	{MARK_NUMBER, 'a', true, 9, 1990},     // amounts
-	{MARK_NUMBER, 't', true, 1, 240},      // milliseconds on the way
-	{MARK_NUMBER, 'l', true, 180, 6000},   // bytes of a document
-	{MARK_WORD, 's', true, 0, 24},	       // states
-	{MARK_WORD, 'u', false, 24, 64},       // users
-	{MARK_WORD, 'r', true, 88, 16},	       // regions
-	{MARK_HEX, 0, false, 0, 0},	       // 64 random bits
+	{MARK_NUMBER, 'i', true, 1000, 15000},	    // ids
+	{MARK_NUMBER, 'q', true, 1, 24},	    // quantities, sizes of lists
+	{MARK_NUMBER, 'p', true, 0, 8},		    // page numbers
+	{MARK_NUMBER, 'a', true, 9, 1990},	    // amounts
+	{MARK_NUMBER, 't', true, 1, 240},	    // milliseconds on the way
+	{MARK_NUMBER, 'l', true, 180, 6000},	    // bytes of a document
+	{MARK_WORD, 's', true, 0, 24},		    // states
+	{MARK_WORD, 'u', false, 24, 64},	    // users
+	{MARK_WORD, 'r', true, 88, 16},		    // regions
+	{MARK_WORD, 'n', true, 104, CATALOG_NAMES}, // people, places, references
+	{MARK_HEX, 0, false, 0, 0},		    // 64 random bits
 };
 const uint32_t hole_class_count = ARRAY_LEN(hole_classes);
 
@@ -45,6 +46,50 @@ const char *const catalog_words[] = {
 	"af-south-1", "us-east-2",    "ap-northeast-1", "eu-south-1",
 };
 const uint32_t catalog_word_count = ARRAY_LEN(catalog_words);
+
+// Word `n` of a list of texts as parameters have them: every fourth a person, a mail address, a
+// street, a reference.
+void catalog_name(struct buf *out, uint32_t n)
+{
+	static const char *const first[] = {
+		"Anna",	 "Bela",  "Cara",  "Dina",  "Emil",  "Fay",    "Gus",	 "Hana",
+		"Ivan",	 "Jana",  "Kai",   "Lena",  "Mei",   "Nils",   "Olga",	 "Paul",
+		"Quinn", "Rosa",  "Sami",  "Tina",  "Udo",   "Vera",   "Will",	 "Xenia",
+		"Yara",	 "Zoe",	  "Aki",   "Ben",   "Clara", "Dan",    "Eva",	 "Finn",
+		"Greta", "Hugo",  "Ines",  "Jack",  "Karl",  "Lucia",  "Marco",	 "Nora",
+		"Oscar", "Petra", "Rahul", "Sofia", "Tomas", "Ursula", "Viktor", "Wanda",
+	};
+	static const char *const last[] = {
+		"Berg",	  "Wei",   "Miller", "Patel",	"Garcia",  "Tanaka", "Petrov", "Dubois",
+		"Rossi",  "Kim",   "Hassan", "Silva",	"Nowak",   "Jensen", "Cohen",  "Okafor",
+		"Larsen", "Singh", "Nguyen", "Schmidt", "Popescu", "Martin", "Novak",  "Zhang",
+		"Weber",  "Chen",  "Huang",  "Kaya",	"Khan",	   "Toth",   "Jones",  "Levi",
+		"Vogel",  "Brown", "Olsen",  "Sato",	"Malik",   "Wong",   "Fuchs",  "Holm",
+	};
+	static const char *const street[] = {
+		"Linden Road", "Harbour Street", "Mill Lane",	 "Station Square",
+		"Oak Avenue",  "Church Hill",	 "River Walk",	 "Market Place",
+		"North Gate",  "Castle Terrace", "Garden Close", "Bridge Row",
+	};
+	static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	uint64_t bits = rng_mix(n);
+	const char *a = first[(bits >> 8) % ARRAY_LEN(first)];
+	const char *b = last[(bits >> 20) % ARRAY_LEN(last)];
+	uint32_t kind = n % 4, k = n / 4;
+
+	// The number makes them distinct.
+	if (kind == 0) {
+		buf_printf(out, "%s %c. %s %u", a, 'A' + (char)((bits >> 32) % 26), b, k);
+	} else if (kind == 1) {
+		buf_printf(out, "%s.%s%u@example.%s", a, b, k, bits >> 40 & 1 ? "com" : "org");
+	} else if (kind == 2) {
+		buf_printf(out, "%u %s", k + 1, street[(bits >> 32) % ARRAY_LEN(street)]);
+	} else {
+		buf_printf(out, "R%u-", k);
+		for (uint32_t i = 0; i < 8; i++)
+			buf_put_u8(out, (uint8_t)alphabet[bits >> (5 * i) & 31]);
+	}
+}
 
 const struct entity catalog_entities[ENTITY_COUNT] = {
 	{"order", "orders", "Order"},

@@ -30,6 +30,9 @@ static inline bool dice_percent(struct dice *d, uint32_t percent)
 #define MARK_HEX '\3'
 #define MARK_OWN_PEER '\4'
 #define MARK_CALLEE_PEER '\5'
+// What stands between these is likely to occur in other texts too, byte for byte.
+#define MARK_SHARE '\6'
+#define MARK_SHARE_END '\7'
 
 // Values of a hole: low + a value below range; skewed holes prefer small values.
 struct hole_class {
@@ -42,6 +45,8 @@ extern const uint32_t hole_class_count;
 
 extern const char *const catalog_words[];
 extern const uint32_t catalog_word_count;
+#define CATALOG_NAMES 8192u // further words
+void catalog_name(struct buf *out, uint32_t n);
 
 struct entity {
 	const char *word, *plural, *class; // "order", "orders", "Order"

@@ -92,24 +92,38 @@ static const char *const columns[] = {
 };
 #define COLUMN_NAMES ((uint32_t)ARRAY_LEN(columns))
 
-// Walks the columns from a start that the key chooses, each once per lap.
-struct walk {
-	uint32_t at, step;
+// Queries of an application name the same lists of columns again and again: each entity has
+// PROJECTIONS of them per kind of list, and a text takes as much of one as it has room for.
+#define PROJECTIONS 4u
+#define GROUP 8u // columns that become one shared text
+
+enum list_kind { LIST_SELECT, LIST_INSERT, LIST_UPSERT, LIST_UPDATE, LIST_FIELDS };
+
+struct column_list {
+	struct dice dice; // of the list, not of the statement
+	enum list_kind kind;
+	uint32_t entity, tables;
+	uint32_t at, step, count; // walk through columns[], each once per lap
 };
 
-static struct walk walk_columns(struct dice *d)
+static struct column_list list_of(enum list_kind kind, uint32_t entity, uint32_t tables,
+				  struct dice *d)
 {
 	static const uint32_t coprime[] = {1, 3, 7, 9, 11, 13, 17, 19, 21, 23}; // to 80
-	uint32_t at = dice_below(d, COLUMN_NAMES);
-	uint32_t step = coprime[dice_below(d, ARRAY_LEN(coprime))];
+	uint32_t projection = dice_below(d, PROJECTIONS);
+	struct column_list l = {.kind = kind, .entity = entity, .tables = tables};
 
-	return (struct walk){at, step};
+	l.dice.key = rng_mix((uint64_t)kind << 48 | (uint64_t)entity << 32 | tables << 8 |
+			     projection);
+	l.at = dice_below(&l.dice, COLUMN_NAMES);
+	l.step = coprime[dice_below(&l.dice, ARRAY_LEN(coprime))];
+	return l;
 }
 
-static const char *walk_next(struct walk *w)
+static const char *next_column(struct column_list *l)
 {
-	w->at = (w->at + w->step) % COLUMN_NAMES;
-	return columns[w->at];
+	l->at = (l->at + l->step) % COLUMN_NAMES;
+	return columns[l->at];
 }
 
 static const char *table_of(uint32_t entity)
@@ -130,6 +144,8 @@ static void put_value(struct buf *out, struct dice *d, uint32_t nth)
 		buf_printf(out, "%c%c", MARK_WORD, "sur"[dice_below(d, 3)]);
 	else if (nth == 2 || nth % 10 == 2)
 		buf_printf(out, "%c%c", MARK_NUMBER, "iqa"[dice_below(d, 3)]);
+	else if (nth % 3 == 1)
+		buf_printf(out, "%cn", MARK_WORD);
 	else if (nth == 3)
 		buf_printf(out, "%ca.%u0", MARK_NUMBER, dice_below(d, 10));
 	else
@@ -149,81 +165,138 @@ static void put_params(struct buf *out, uint32_t count, struct dice *d)
 	buf_put_u8(out, ']');
 }
 
+// One entry of the list, as its kind of statement wants it.
+static void put_column(struct buf *out, struct column_list *l)
+{
+	const char *c = next_column(l);
+	uint32_t table = l->count / COLUMN_NAMES, first, second;
+
+	l->count++;
+	switch (l->kind) {
+	case LIST_SELECT: // aliases as object-relational mappers make them
+		table += dice_below(&l->dice, l->tables);
+		first = dice_below(&l->dice, 1000);
+		second = dice_below(&l->dice, 100);
+		buf_printf(out, ", %c.%s AS %.5s%u_%u_", "abcd"[table % l->tables], c, c, first,
+			   second);
+		break;
+	case LIST_INSERT:
+		buf_printf(out, ", %s", c);
+		break;
+	case LIST_UPSERT:
+		buf_printf(out, ", %s = COALESCE(VALUES(%s), %u)", c, c,
+			   dice_below(&l->dice, 10000));
+		break;
+	case LIST_UPDATE:
+		buf_printf(out, ", %s = ?", c);
+		break;
+	case LIST_FIELDS:
+		buf_printf(out, ",\"%s.%s\"", table_of(l->entity), c);
+		break;
+	}
+}
+
+static void put_shared(struct buf *out, const void *text, size_t size)
+{
+	buf_put_u8(out, MARK_SHARE);
+	buf_put(out, text, size);
+	buf_put_u8(out, MARK_SHARE_END);
+}
+
+// Appends entries, at most `most` and at most `room` bytes of them; returns how many.
+static uint32_t put_columns(struct buf *out, struct column_list *l, size_t room, uint32_t most)
+{
+	uint32_t count = 0, n = GROUP;
+	struct buf group;
+
+	buf_init(&group, SQL_MAX);
+	while (n == GROUP && count < most) {
+		size_t end = 0;
+
+		buf_clear(&group);
+		for (n = 0; n < GROUP && count + n < most; n++) {
+			put_column(&group, l);
+			if (group.size > room)
+				break;
+			end = group.size;
+		}
+		if (end > 0)
+			put_shared(out, group.data, end);
+		room -= end;
+		count += n;
+	}
+	buf_free(&group);
+	return count;
+}
+
+// Bytes that are left of `size` after `used`.
+static size_t room_of(uint32_t size, size_t used)
+{
+	return used < size ? size - used : 0;
+}
+
 // SELECT over one to four joined tables; columns until the wished size is reached.
 static uint32_t put_select(struct buf *out, uint32_t entity, uint32_t size, struct dice *d)
 {
 	static const char *const part[] = {"item", "detail", "ext"};
 	const char *table = table_of(entity);
 	uint32_t tables = size > 1300 ? 4 : size > 700 ? 3 : size > 350 ? 2 : 1;
-	uint32_t conditions = 1 + dice_below(d, 4), begin = (uint32_t)out->size;
-	struct walk w = walk_columns(d);
-	struct buf tail;
+	uint32_t conditions = 1 + dice_below(d, 4);
+	struct column_list list = list_of(LIST_SELECT, entity, tables, d);
+	struct buf from, where;
 
-	buf_init(&tail, SQL_MAX);
-	buf_printf(&tail, " FROM t_%s a", table);
+	buf_init(&from, SQL_MAX);
+	buf_init(&where, SQL_MAX);
+	buf_printf(&from, " FROM t_%s a", table);
 	for (uint32_t i = 1; i < tables; i++)
-		buf_printf(&tail, " LEFT JOIN t_%s_%s %c ON %c.%s_id = a.id", table,
+		buf_printf(&from, " LEFT JOIN t_%s_%s %c ON %c.%s_id = a.id", table,
 			   part[i - 1], "abcd"[i], "abcd"[i], table);
-	buf_printf(&tail, " WHERE a.tenant_id = ?");
+	buf_printf(&from, " WHERE a.tenant_id = ?");
 	for (uint32_t i = 0; i < conditions; i++)
-		buf_printf(&tail, " AND a.%s = ?", walk_next(&w));
-	buf_printf(&tail, " AND a.is_deleted = 0 ORDER BY a.created_at DESC LIMIT ?");
+		buf_printf(&where, " AND a.%s = ?", columns[dice_below(d, COLUMN_NAMES)]);
+	buf_printf(&where, " AND a.is_deleted = 0 ORDER BY a.created_at DESC LIMIT ?");
 	buf_printf(out, "SELECT a.id");
-	for (uint32_t i = 0; i < tables * COLUMN_NAMES; i++) {
-		uint32_t t = i / COLUMN_NAMES + dice_below(d, tables);
-		const char *c = walk_next(&w);
-		uint32_t first = dice_below(d, 1000);
-		uint32_t second = dice_below(d, 100);
-
-		// Aliases as object-relational mappers make them: unlike in every statement.
-		if (out->size - begin + tail.size + strlen(c) + 24 > size)
-			break;
-		buf_printf(out, ", %c.%s AS %.5s%u_%u_", "abcd"[t % tables], c, c, first,
-			   second);
-	}
-	buf_put(out, tail.data, tail.size);
-	buf_free(&tail);
+	put_columns(out, &list, room_of(size, 11 + from.size + where.size),
+		    tables * COLUMN_NAMES);
+	put_shared(out, from.data, from.size);
+	buf_put(out, where.data, where.size);
+	buf_free(&from);
+	buf_free(&where);
 	return conditions + 2;
 }
 
+#define INSERT_MOST 30u
+
 static uint32_t put_insert(struct buf *out, uint32_t entity, uint32_t size, struct dice *d)
 {
-	uint32_t begin = (uint32_t)out->size, count = 1;
-	struct walk w = walk_columns(d);
+	static const char *const marks =
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
+	static const char tail[] = ") ON DUPLICATE KEY UPDATE version = version + 1";
+	struct column_list names = list_of(LIST_INSERT, entity, 1, d);
+	struct column_list rest = list_of(LIST_UPSERT, entity, 1, d);
+	size_t head = 40 + strlen(table_of(entity)) + sizeof(tail);
+	uint32_t count, begin = (uint32_t)out->size;
 
 	buf_printf(out, "INSERT INTO t_%s (id", table_of(entity));
-	while (count < 30 && out->size - begin + 3 * count + 90 < size) {
-		buf_printf(out, ", %s", walk_next(&w));
-		count++;
-	}
-	buf_printf(out, ") VALUES ");
-	buf_printf(out, "(?");
-	for (uint32_t i = 1; i < count; i++)
-		buf_printf(out, ", ?");
-	buf_printf(out, ") ON DUPLICATE KEY UPDATE version = version + 1");
-	while (out->size - begin + 60 < size) {
-		const char *c = walk_next(&w);
-
-		buf_printf(out, ", %s = COALESCE(VALUES(%s), %u)", c, c, dice_below(d, 10000));
-	}
+	// A third of what a name takes is its question mark.
+	count = 1 + put_columns(out, &names, room_of(size, head) * 3 / 4, INSERT_MOST - 1);
+	buf_printf(out, ") VALUES (");
+	put_shared(out, marks, 3 * count - 2);
+	buf_printf(out, "%s", tail);
+	put_columns(out, &rest, room_of(size, out->size - begin), COLUMN_NAMES);
 	return count;
 }
 
 static uint32_t put_update(struct buf *out, uint32_t entity, uint32_t size, struct dice *d)
 {
 	static const char tail[] = " WHERE id = ? AND tenant_id = ? AND version = ?";
-	uint32_t begin = (uint32_t)out->size, count = 0;
-	struct walk w = walk_columns(d);
+	struct column_list list = list_of(LIST_UPDATE, entity, 1, d);
+	uint32_t begin = (uint32_t)out->size, count;
 
 	buf_printf(out, "UPDATE t_%s SET version = version + 1", table_of(entity));
-	while (count < COLUMN_NAMES) {
-		const char *c = walk_next(&w);
-
-		if (out->size - begin + strlen(c) + 6 + sizeof(tail) > size)
-			break;
-		buf_printf(out, ", %s = ?", c);
-		count++;
-	}
+	count = put_columns(out, &list, room_of(size, out->size - begin + sizeof(tail)),
+			    COLUMN_NAMES);
 	buf_printf(out, "%s", tail);
 	return count + 3;
 }
@@ -255,7 +328,7 @@ void catalog_sql(struct buf *out, struct buf *params, enum sql_kind kind, uint32
 void catalog_search(struct buf *out, uint32_t entity, uint32_t size, struct dice *d)
 {
 	size_t begin = out->size;
-	struct walk w = walk_columns(d);
+	struct column_list list = list_of(LIST_FIELDS, entity, 1, d);
 
 	buf_printf(
 		out,
@@ -263,8 +336,7 @@ void catalog_search(struct buf *out, uint32_t entity, uint32_t size, struct dice
 		"\"value\":4%ci}}},{\"term\":{\"state\":{\"value\":\"%cs\"}}}]}},\"sort\":[{"
 		"\"created_at\":{\"order\":\"desc\"}}],\"_source\":{\"includes\":[\"id\"",
 		table_of(entity), MARK_NUMBER, MARK_WORD);
-	while (out->size - begin + 40 < size)
-		buf_printf(out, ",\"%s.%s\"", table_of(entity), walk_next(&w));
+	put_columns(out, &list, room_of(size, out->size - begin + 40), 2 * COLUMN_NAMES);
 	buf_printf(out, "]},\"track_total_hits\":1000}");
 }
 
@@ -293,7 +365,8 @@ void catalog_headers(struct buf *out, uint32_t size, struct dice *d)
 	size_t begin = out->size;
 	uint32_t at = dice_below(d, ARRAY_LEN(header));
 
-	buf_printf(out, "user-agent=[%s]", agent[dice_below(d, ARRAY_LEN(agent))]);
+	buf_printf(out, "x-request-id=[%c%c]\nuser-agent=[%s]", MARK_HEX, MARK_HEX,
+		   agent[dice_below(d, ARRAY_LEN(agent))]);
 	for (uint32_t i = 0; i < ARRAY_LEN(header) && out->size - begin < size; i++)
 		buf_printf(out, "\n%s", header[(at + i) % ARRAY_LEN(header)]);
 }

@@ -331,6 +331,8 @@ struct stack {
 	size_t start;
 };
 
+#define SHARED_FRAMES 4u // lines that go into one shared text
+
 static bool stack_full(const struct stack *s)
 {
 	return s->out->size - s->start > STACK_CAP;
@@ -338,8 +340,13 @@ static bool stack_full(const struct stack *s)
 
 static void put_frames(struct stack *s, const char *const *frame)
 {
-	for (; *frame != NULL && !stack_full(s); frame++)
-		buf_printf(s->out, "at %s\n", *frame);
+	while (*frame != NULL && !stack_full(s)) {
+		buf_put_u8(s->out, MARK_SHARE);
+		for (uint32_t i = 0; i < SHARED_FRAMES && *frame != NULL && !stack_full(s); i++)
+			buf_printf(s->out, "at %s\n", *frame++);
+		buf_put_u8(s->out, MARK_SHARE_END);
+		s->start += 2; // marks are no text
+	}
 }
 
 static void put_own_frame(struct stack *s, uint32_t entity, const char *layer,

@@ -129,14 +129,24 @@ static const uint32_t entry_component_ids[] = {14, 3, 23, 41, 39, 1};
 
 static void build_lists(struct segment_set *s)
 {
+	struct buf text;
+
 	s->dict.component_count = ARRAY_LEN(entry_components);
 	s->dict.component = list_new(s, s->dict.component_count, sizeof(struct view));
 	for (uint32_t i = 0; i < s->dict.component_count && !s->failed; i++)
 		s->dict.component[i] = view_of(entry_components[i]);
-	s->dict.word_count = catalog_word_count;
+	s->dict.word_count = catalog_word_count + CATALOG_NAMES;
 	s->dict.word = list_new(s, s->dict.word_count, sizeof(struct view));
-	for (uint32_t i = 0; i < s->dict.word_count && !s->failed; i++)
-		s->dict.word[i] = view_of(catalog_words[i]);
+	buf_init(&text, KIB);
+	for (uint32_t i = 0; i < s->dict.word_count && !s->failed; i++) {
+		if (i < catalog_word_count) {
+			s->dict.word[i] = view_of(catalog_words[i]);
+			continue;
+		}
+		catalog_name(&text, i - catalog_word_count);
+		s->dict.word[i] = text_put(s, &text);
+	}
+	buf_free(&text);
 }
 
 // ---- What an operation consists of ---------------------------------------------------------
@@ -433,6 +443,8 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 	s->op = mem_zalloc(count, sizeof(*s->op));
 	b.list.arena = &s->arena;
 	b.probe.arena = &b.probe_arena;
+	s->texts.arena = &s->arena;
+	b.list.texts = b.probe.texts = &s->texts;
 	buf_init(&b.list.hole, UINT32_MAX / 2);
 	buf_init(&b.probe.hole, MIB);
 	// Template 0 is the literal blob.
@@ -444,6 +456,9 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 		build_operation(&b, i);
 	s->dict.template = b.list.v;
 	s->dict.template_count = (uint32_t)b.list.count;
+	s->dict.text = s->texts.v;
+	s->dict.text_count = s->texts.count;
+	s->failed = s->failed || s->texts.failed;
 	s->hole_first = b.list.hole_first;
 	s->hole = b.list.hole.data;
 	free(b.probe.v);
@@ -487,6 +502,7 @@ void segment_set_free(struct segment_set *s)
 	free(s->dict.template);
 	free(s->hole_first);
 	free(s->hole);
+	texts_free(&s->texts);
 	arena_free(&s->arena);
 	free(s);
 }

@@ -6,6 +6,7 @@
 
 #include "gen/catalog.h"
 #include "gen/segment.h"
+#include "gen/texts.h"
 
 // A template's number is stored as 2k+1 or 2k+2, and one byte holds it while k is below this.
 #define OP_TEMPLATES_MAX 62u
@@ -79,6 +80,7 @@ struct segment_set {
 	uint8_t *hole;	      // indexes into hole_classes[], in piece order
 	uint32_t lognormal[SIGMAS][LOGNORMAL_KNOTS]; // quantiles of exp(sigma * z), 1/1024
 	uint64_t seed;
+	struct texts texts;
 	struct arena arena;
 	bool failed; // while building: something did not fit
 };
@@ -110,6 +112,7 @@ struct template_list {
 	size_t count, capacity;
 	struct buf hole; // bytes: indexes into hole_classes[]
 	uint32_t *hole_first;
+	struct texts *texts;
 	struct arena *arena;
 	bool failed; // no memory, or more than DATA_PAYLOAD_MAX
 };

@@ -305,9 +305,11 @@ static void sql_span(struct maker *m, const struct op_context *c, uint32_t size,
 			       : "Mysql/JDBC/PreparedStatement/execute";
 	h.peer = (struct view){(const char *)peer.data, peer.size};
 	h.component = c->postgresql ? 37 : 33;
+	maker_share(m);
 	maker_head(m, &h);
 	maker_tag(m, "db.type", c->postgresql ? "PostgreSQL" : "Mysql");
 	maker_tag_buf(m, "db.instance", &instance);
+	maker_share_end(m);
 	maker_tag_buf(m, "db.statement", &sql);
 	if (c->sql_params)
 		maker_tag_buf(m, "db.sql.parameters", &params);

@@ -27,7 +27,7 @@ static struct piece *add_piece(struct maker *m)
 static void literal_begin(struct maker *m)
 {
 	if (!m->literal_open)
-		add_piece(m);
+		add_piece(m)->text = m->share; // numbered in maker_end
 	m->literal_open = true;
 }
 
@@ -36,11 +36,23 @@ static void literal_end(struct maker *m)
 	m->piece[m->count - 1].literal.size = m->text.size - m->offset[m->count - 1];
 }
 
+void maker_share(struct maker *m)
+{
+	m->share = true;
+	m->literal_open = false;
+}
+
+void maker_share_end(struct maker *m)
+{
+	m->share = false;
+	m->literal_open = false;
+}
+
 void maker_hole(struct maker *m, enum hole_kind kind, uint32_t varint, uint32_t about)
 {
 	struct piece *p = add_piece(m);
 
-	p->hole = kind;
+	p->hole = (uint8_t)kind;
 	p->varint = varint;
 	m->holes_size += about;
 }
@@ -56,7 +68,7 @@ void maker_message_end(struct maker *m)
 {
 	uint32_t at = m->open[--m->open_count];
 
-	m->piece[at].child_count = m->count - at - 1;
+	m->piece[at].child_count = (uint16_t)(m->count - at - 1);
 	m->literal_open = false;
 }
 
@@ -73,16 +85,31 @@ static void put_uint(struct maker *m, uint32_t field, uint64_t v)
 
 static bool is_mark(char c)
 {
+	return c >= MARK_NUMBER && c <= MARK_SHARE_END;
+}
+
+static bool is_hole(char c)
+{
 	return c >= MARK_NUMBER && c <= MARK_CALLEE_PEER;
 }
 
-static bool has_mark(struct view v)
+static bool has_hole(struct view v)
 {
 	for (size_t i = 0; i < v.size; i++) {
-		if (is_mark(v.data[i]))
+		if (is_hole(v.data[i]))
 			return true;
 	}
 	return false;
+}
+
+// Bytes of a text without holes when the marks of sharing are gone.
+static size_t plain_size(struct view v)
+{
+	size_t size = v.size;
+
+	for (size_t i = 0; i < v.size; i++)
+		size -= is_mark(v.data[i]);
+	return size;
 }
 
 // Index into hole_classes[]; a letter that is not there is our own mistake.
@@ -95,10 +122,16 @@ static uint8_t class_of(char mark, char letter)
 	abort();
 }
 
-// The hole at *at, and its letter when it has one; returns the bytes used.
+// The mark at *at, and its letter when it has one; returns the bytes used.
 static size_t put_mark(struct maker *m, const char *at)
 {
 	switch (*at) {
+	case MARK_SHARE:
+		maker_share(m);
+		return 1;
+	case MARK_SHARE_END:
+		maker_share_end(m);
+		return 1;
 	case MARK_NUMBER:
 		maker_hole(m, HOLE_NUMBER, 0, 4);
 		break;
@@ -120,19 +153,8 @@ static size_t put_mark(struct maker *m, const char *at)
 	return 2;
 }
 
-// A string field. One that has holes becomes a message of text and holes: the wire type is the
-// same.
-void maker_string(struct maker *m, uint32_t field, struct view v)
+static void put_text(struct maker *m, struct view v)
 {
-	if (v.size == 0)
-		return;
-	if (!has_mark(v)) {
-		literal_begin(m);
-		pb_put_view(&m->text, field, v);
-		literal_end(m);
-		return;
-	}
-	maker_message(m, field);
 	for (size_t i = 0; i < v.size;) {
 		size_t end = i;
 
@@ -147,12 +169,38 @@ void maker_string(struct maker *m, uint32_t field, struct view v)
 		if (i < v.size)
 			i += put_mark(m, v.data + i);
 	}
+}
+
+// Tag, length and text of a string field without holes.
+static void put_string(struct maker *m, uint32_t field, struct view v)
+{
+	literal_begin(m);
+	pb_put_tag(&m->text, field, PB_BYTES);
+	pb_put_varint(&m->text, plain_size(v));
+	literal_end(m);
+	put_text(m, v);
+}
+
+// A string field. One that has holes becomes a message of text and holes: the wire type is the
+// same.
+void maker_string(struct maker *m, uint32_t field, struct view v)
+{
+	if (v.size == 0)
+		return;
+	if (!has_hole(v)) {
+		put_string(m, field, v);
+		return;
+	}
+	maker_message(m, field);
+	put_text(m, v);
 	maker_message_end(m);
 }
 
 static size_t string_size(struct view v)
 {
-	return v.size == 0 ? 0 : 1 + pb_varint_size(v.size) + v.size;
+	size_t size = plain_size(v);
+
+	return size == 0 ? 0 : 1 + pb_varint_size(size) + size;
 }
 
 // A KeyStringValuePair.
@@ -160,7 +208,7 @@ void maker_pair(struct maker *m, uint32_t field, const char *key, struct view va
 {
 	struct view k = view_of(key);
 
-	if (has_mark(value)) {
+	if (has_hole(value)) {
 		maker_message(m, field);
 		maker_string(m, 1, k);
 		maker_string(m, 2, value);
@@ -171,8 +219,9 @@ void maker_pair(struct maker *m, uint32_t field, const char *key, struct view va
 	pb_put_tag(&m->text, field, PB_BYTES);
 	pb_put_varint(&m->text, string_size(k) + string_size(value));
 	pb_put_view(&m->text, 1, k);
-	pb_put_view(&m->text, 2, value);
 	literal_end(m);
+	if (value.size > 0)
+		put_string(m, 2, value);
 }
 
 void maker_tag(struct maker *m, const char *key, const char *value)
@@ -192,7 +241,7 @@ void maker_begin(struct maker *m, struct template_list *l, uint32_t depth, uint3
 	m->list = l;
 	buf_init(&m->text, LITERALS_MAX);
 	m->count = m->open_count = 0;
-	m->literal_open = m->is_error = m->is_call = false;
+	m->literal_open = m->share = m->is_error = m->is_call = false;
 	m->holes_size = 0;
 	m->depth = depth;
 	m->slot = slot;
@@ -219,34 +268,51 @@ void maker_head(struct maker *m, const struct span_head *h)
 	put_uint(m, F_ERROR, m->is_error);
 }
 
+// Less is not worth a piece of its own.
+#define SHARED_MIN 48u
+
+// The literal of piece i moves to the shared texts or to the list's arena.
+static void keep_literal(struct maker *m, uint32_t i)
+{
+	struct template_list *l = m->list;
+	struct piece *p = &m->piece[i];
+	struct view v = {(const char *)m->text.data + m->offset[i], p->literal.size};
+
+	if (p->text != 0 && v.size >= SHARED_MIN) {
+		p->text = texts_number(l->texts, v);
+		p->literal = l->texts->v[p->text - 1];
+		return;
+	}
+	p->text = 0;
+	if (v.size > 0)
+		p->literal = arena_copy(l->arena, v.data, v.size);
+	l->failed |= v.size > 0 && p->literal.data == NULL;
+}
+
 // Moves the template to the list; returns about the bytes of its span, tag and length included.
 uint32_t maker_end(struct maker *m)
 {
 	struct template_list *l = m->list;
-	struct view text = arena_copy(l->arena, m->text.data, m->text.size);
 	struct piece *piece = arena_alloc(l->arena, m->count, sizeof(*piece));
 	struct span_template *t = &l->v[l->count++];
 	uint32_t size = (uint32_t)m->text.size + m->holes_size + 3;
 
-	*t = (struct span_template){.depth = m->depth,
+	*t = (struct span_template){.depth = (uint16_t)m->depth,
 				    .slot = m->slot,
 				    .is_error = m->is_error,
 				    .is_call = m->is_call};
-	if (text.data == NULL || piece == NULL || m->text.failed) {
+	if (piece == NULL || m->text.failed) {
 		l->failed = true;
 		buf_free(&m->text);
 		return size;
 	}
 	for (uint32_t i = 0; i < m->count; i++) {
+		keep_literal(m, i);
 		piece[i] = m->piece[i];
-		if (piece[i].literal.size > 0)
-			piece[i].literal.data = text.data + m->offset[i];
-		t->numbers += piece[i].hole == HOLE_NUMBER;
-		t->hexes += piece[i].hole == HOLE_HEX;
-		t->words += piece[i].hole == HOLE_WORD;
 	}
 	t->piece = piece;
-	t->piece_count = m->count;
+	t->piece_count = (uint16_t)m->count;
+	template_count_holes(t);
 	l->hole_first[l->count] = (uint32_t)l->hole.size;
 	buf_free(&m->text);
 	return size;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts one span template together from SpanObject's fields in rising order. Fields that are
-// literals become one literal; a text with holes (marks of catalog.h) becomes a nested field of
-// pieces. Knows nothing of operations.
+// literals become one literal, or several where a part is shared; a text with holes (marks of
+// catalog.h) becomes a nested field of pieces. Knows nothing of operations.
 #ifndef GEN_TEMPLATE_MAKER_H
 #define GEN_TEMPLATE_MAKER_H
 
 #include "gen/segment_private.h"
 
-#define PIECES_MAX 128u
+#define PIECES_MAX 320u
 #define NESTING 4u
 
 // A template in the making.
@@ -19,6 +19,7 @@ struct maker {
 	uint32_t count;
 	uint32_t open[NESTING], open_count;
 	bool literal_open;		  // the last piece is a literal that may grow
+	bool share;			  // literals are to be shared
 	uint32_t holes_size, depth, slot; // holes_size: bytes that holes will take, about
 	bool is_error, is_call;
 };
@@ -67,6 +68,9 @@ void maker_hole(struct maker *m, enum hole_kind kind, uint32_t varint, uint32_t 
 // A nested field of what is put until maker_message_end.
 void maker_message(struct maker *m, uint32_t field);
 void maker_message_end(struct maker *m);
+// What is literal between these two and not short is kept once for all templates that have it.
+void maker_share(struct maker *m);
+void maker_share_end(struct maker *m);
 // A string field; left out when empty.
 void maker_string(struct maker *m, uint32_t field, struct view v);
 // A KeyStringValuePair; an empty value is left out.

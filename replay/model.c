@@ -46,6 +46,8 @@ enum unsent model_check_row(const struct row *row, const struct row_limits *limi
 		return UNSENT_FUTURE;
 	if (row->start_ms < limits->oldest_ms)
 		return UNSENT_EXPIRED;
+	if (row->texts_valid)
+		return UNSENT_NONE;
 	if (!text_ok(row->trace_id) || !text_ok(row->service_id) ||
 	    !text_ok(row->service_instance_id) || !text_ok(row->span_id) ||
 	    !text_ok(row->parent_span_id) || !text_ok(row->operation_name) ||
@@ -116,6 +118,17 @@ uint8_t *model_put_text(uint8_t *p, uint8_t field_tag, struct view v)
 {
 	uint8_t *end = p;
 
+	if (v.size > 0 && v.size < 0x80 - 4) { // all three lengths take one byte
+		p -= v.size + 6;
+		memcpy(p + 6, v.data, v.size);
+		p[0] = field_tag;
+		p[1] = (uint8_t)(v.size + 4);
+		p[2] = 0x12;
+		p[3] = (uint8_t)(v.size + 2);
+		p[4] = 0x0a;
+		p[5] = (uint8_t)v.size;
+		return p;
+	}
 	p = model_put_raw(p, v);
 	if (v.size > 0) {
 		p = model_put_varint(p, v.size);

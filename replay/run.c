@@ -591,6 +591,7 @@ static enum status drive_timed(struct run *u)
 	if (rc != 0)
 		return err_set_errno(u->e, ERR_MEMORY, rc, "cannot start a thread");
 	drive(u);
+	u->res->wall_ns = clock_monotonic_ns() - u->pacer.start_ns; // the timer may sleep on
 	atomic_store_explicit(&t.stop, true, memory_order_release);
 	pthread_join(t.thread, NULL);
 	return u->status;
@@ -613,11 +614,11 @@ enum status run_write(const struct run_options *o, struct source *src, struct rp
 		.start_ns = clock_monotonic_ns(), .rate_per_s = o->rate_per_s, .bulk = o->bulk};
 	if (o->dry_run) {
 		drive_dry(&u);
+		result->wall_ns = clock_monotonic_ns() - u.pacer.start_ns;
 		st = u.status;
 	} else {
 		st = drive_timed(&u);
 	}
-	result->wall_ns = clock_monotonic_ns() - u.pacer.start_ns;
 	result->cpu_ns = clock_process_cpu_ns() - cpu_ns;
 	if (u.next_bulk < result->bulks)
 		ledger_unsent(&result->ledger, u.rest == UNSENT_NONE ? UNSENT_STOPPED : u.rest,

@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=87ec1deba412c6ab543243c3f45983f0
+golden=3ace5b28161ab50f507d23e814fd0dca
 
 digest() {
 	local dir=$1
