@@ -12,7 +12,8 @@ static const struct verb verbs[] = {
 	 verb_verify},
 	{"stats", "DIR", "measures the corpus against the claims of its recipe", verb_stats},
 	{"cat", "DIR", "rows as JSON lines", verb_cat},
-	{"export", "--format segments|csv DIR", "all rows to standard output", verb_export},
+	{"export", "--format FORMAT DIR",
+	 "all rows to standard output: segments, csv, jsonl, otlp, otlp-json", verb_export},
 };
 
 static void usage(FILE *out)

@@ -60,6 +60,22 @@ enum status stdout_finish(struct err *e) MUST_CHECK;
 // *e set when malformed.
 void *segment_json(struct view blob, struct err *e);
 
+// Appends a text as a JSON string. The text is UTF-8.
+void json_put_text(struct buf *out, struct view text);
+// Appends a row as JSON without its end: the ten columns, open for one more member.
+void json_put_columns(struct buf *out, const struct row *r);
+// Appends a row as one line of JSON: the ten columns, the blob as base64 (dataBinary).
+void json_put_row(struct buf *out, const struct row *r);
+
+// Segments as OTLP requests; one worker's scratch memory. json: OTLP JSON instead of protobuf.
+struct otlp;
+struct otlp *otlp_new(bool json);
+void otlp_free(struct otlp *o); // NULL is fine
+// Appends the segment's ExportTraceServiceRequest: behind its varint length, or as one line of
+// JSON. ERR_FORMAT when the blob is not a SegmentObject; *out may then hold a part.
+enum status otlp_put_request(struct otlp *o, struct view blob, struct buf *out,
+			     struct err *e) MUST_CHECK;
+
 // Invariants of rows; collects what is wrong and goes on.
 struct findings {
 	uint64_t count;

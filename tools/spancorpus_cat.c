@@ -16,57 +16,42 @@ struct cat {
 	const char *trace, *epoch_text;
 	int64_t epoch_ms;
 	uint64_t printed;
+	struct buf line; // a row as JSON
 };
 
-static json_t *text_json(struct view v)
+static int put_json(const char *data, size_t size, void *out)
 {
-	return json_stringn(v.data, v.size);
-}
+	struct buf *b = out;
 
-static json_t *base64_json(struct view in)
-{
-	size_t size = base64_size(in.size);
-	char *text = mem_alloc(size + 1);
-	json_t *j;
-
-	base64_write(text, in);
-	j = json_stringn(text, size);
-	free(text);
-	return j;
+	buf_put(b, data, size);
+	return b->failed ? -1 : 0;
 }
 
 static enum status print_row(struct cat *c, const struct row *r, struct err *e)
 {
-	json_t *o = json_object();
-	json_t *segment = NULL;
+	enum status s = OK;
 
-	json_object_set_new(o, "serviceId", text_json(r->service_id));
-	json_object_set_new(o, "serviceInstanceId", text_json(r->service_instance_id));
-	json_object_set_new(o, "traceId", text_json(r->trace_id));
-	json_object_set_new(o, "startTime", json_integer(r->start_ms));
-	json_object_set_new(o, "latency", json_integer(r->latency_ms));
-	json_object_set_new(o, "isError", json_integer(r->is_error));
-	json_object_set_new(o, "spanId", text_json(r->span_id));
-	json_object_set_new(o, "parentSpanId", text_json(r->parent_span_id));
-	json_object_set_new(o, "operationName", text_json(r->operation_name));
-	json_object_set_new(o, "component", text_json(r->component));
+	buf_clear(&c->line);
 	if (c->decode) {
-		segment = segment_json(r->blob, e);
-		if (segment == NULL) {
-			json_decref(o);
+		json_t *segment = segment_json(r->blob, e);
+
+		if (segment == NULL)
 			return e->code;
-		}
-		json_object_set_new(o, "segment", segment);
+		json_put_columns(&c->line, r);
+		buf_put_view(&c->line, VIEW(",\"segment\":"));
+		if (json_dump_callback(segment, put_json, &c->line, JSON_COMPACT) != 0)
+			s = err_set(e, ERR_FORMAT, "the segment cannot be printed as JSON");
+		buf_put_view(&c->line, VIEW("}\n"));
+		json_decref(segment);
 	} else {
-		json_object_set_new(o, "dataBinary", base64_json(r->blob));
+		json_put_row(&c->line, r);
 	}
-	if (json_dumpf(o, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF) {
-		json_decref(o);
-		return err_set_errno(e, ERR_IO, errno, "standard output: cannot write");
-	}
-	json_decref(o);
-	c->printed++;
-	return OK;
+	if (s == OK)
+		s = buf_check(&c->line, "a row as JSON", e);
+	if (s == OK && fwrite(c->line.data, 1, c->line.size, stdout) != c->line.size)
+		s = err_set_errno(e, ERR_IO, errno, "standard output: cannot write");
+	c->printed += s == OK;
+	return s;
 }
 
 static enum status cat_block(struct cat *c, struct block_worker *w, struct err *e)
@@ -198,8 +183,10 @@ enum status verb_cat(const struct verb *v, int argc, char **argv, struct err *e)
 			     c.block, s.corpus.manifest.blocks - 1);
 	if (st == OK)
 		st = source_epoch(&s, c.epoch_text, &c.epoch_ms, e);
+	buf_init(&c.line, (size_t)1 << 30);
 	if (st == OK)
 		st = c.raw ? print_raw(&s, c.block, e) : cat_rows(&c, &s, e);
+	buf_free(&c.line);
 	source_close(&s);
 	return st == OK ? stdout_finish(e) : st;
 }

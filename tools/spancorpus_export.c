@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// spancorpus export: all rows to standard output, as length-delimited SegmentObjects or as CSV,
-// in row order. Workers render blocks, the main thread writes them in order.
+// spancorpus export: all rows to standard output in row order, as length-delimited
+// SegmentObjects, CSV, JSON lines or OTLP. Workers render blocks, the main thread writes them
+// in order.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,12 +13,14 @@
 #include "common/pool.h"
 #include "tools/spancorpus.h"
 
-enum format { FORMAT_SEGMENTS, FORMAT_CSV };
+enum format { FORMAT_SEGMENTS, FORMAT_CSV, FORMAT_JSONL, FORMAT_OTLP, FORMAT_OTLP_JSON };
+#define FORMATS "segments|csv|jsonl|otlp|otlp-json"
 
 struct export
 {
 	const struct source *source;
 	struct block_worker *worker;
+	struct otlp **otlp; // one for each worker; NULL when not asked for
 	struct buf *slot;
 	struct log *log;
 	int64_t epoch_ms;
@@ -64,6 +67,37 @@ static void csv_row(struct buf *out, const struct row *r)
 	buf_put_u8(out, '\n');
 }
 
+static enum status put_row(const struct export *x, unsigned worker, uint32_t row,
+			   struct buf *out, struct err *e)
+{
+	struct block_worker *w = &x->worker[worker];
+	struct row r;
+	enum status s;
+
+	if (x->format == FORMAT_CSV)
+		s = render_columns(&w->rows, row, &w->row, x->epoch_ms, &r, e);
+	else
+		s = render_row(&w->rows, row, x->epoch_ms, &w->row, &r, e);
+	if (s != OK)
+		return s;
+	switch ((enum format)x->format) {
+	case FORMAT_SEGMENTS:
+		pb_put_varint(out, r.blob.size);
+		buf_put_view(out, r.blob);
+		break;
+	case FORMAT_CSV:
+		csv_row(out, &r);
+		break;
+	case FORMAT_JSONL:
+		json_put_row(out, &r);
+		break;
+	case FORMAT_OTLP:
+	case FORMAT_OTLP_JSON:
+		return otlp_put_request(x->otlp[worker], r.blob, out, e);
+	}
+	return OK;
+}
+
 static enum status render_block_rows(void *ctx, unsigned worker, unsigned slot, uint64_t number,
 				     struct err *e)
 {
@@ -76,21 +110,13 @@ static enum status render_block_rows(void *ctx, unsigned worker, unsigned slot, 
 	if (!corpus_has_block(&x->source->corpus, number))
 		return OK;
 	s = block_worker_load(w, x->source, number, e);
+	if (s != OK)
+		return s;
 	for (uint32_t i = 0; s == OK && i < w->rows.rows; i++) {
-		struct row r;
-
-		if (x->format == FORMAT_CSV) {
-			s = render_columns(&w->rows, w->rows.order[i], &w->row, x->epoch_ms, &r,
-					   e);
-			if (s == OK)
-				csv_row(out, &r);
-		} else {
-			s = render_row(&w->rows, w->rows.order[i], x->epoch_ms, &w->row, &r, e);
-			if (s == OK) {
-				pb_put_varint(out, r.blob.size);
-				buf_put_view(out, r.blob);
-			}
-		}
+		s = put_row(x, worker, w->rows.order[i], out, e);
+		if (s != OK)
+			err_prefix(e, "block %" PRIu64 ": row %" PRIu64, number,
+				   w->block.first_row + w->rows.order[i]);
 	}
 	return s == OK ? buf_check(out, "rows of a block", e) : s;
 }
@@ -141,6 +167,10 @@ static enum status run(struct export *x, unsigned threads, struct err *e)
 	enum status s = OK;
 
 	x->worker = block_workers_new(x->source, threads);
+	x->otlp = mem_zalloc(threads, sizeof(struct otlp *));
+	for (unsigned i = 0; i < threads; i++)
+		if (x->format == FORMAT_OTLP || x->format == FORMAT_OTLP_JSON)
+			x->otlp[i] = otlp_new(x->format == FORMAT_OTLP_JSON);
 	x->slot = mem_zalloc(slots, sizeof(*x->slot));
 	for (unsigned i = 0; i < slots; i++)
 		buf_init(&x->slot[i], (size_t)1 << 30);
@@ -153,6 +183,9 @@ static enum status run(struct export *x, unsigned threads, struct err *e)
 	for (unsigned i = 0; i < slots; i++)
 		buf_free(&x->slot[i]);
 	free(x->slot);
+	for (unsigned i = 0; i < threads; i++)
+		otlp_free(x->otlp[i]);
+	free(x->otlp);
 	block_workers_free(x->worker, threads);
 	return s;
 }
@@ -167,9 +200,11 @@ enum status verb_export(const struct verb *v, int argc, char **argv, struct err 
 		{.name = "format",
 		 .type = OPT_CHOICE,
 		 .value = &x.format,
-		 .meta = "segments|csv",
+		 .meta = FORMATS,
 		 .help = "segments: SegmentObjects, each behind a varint length; csv: the ten "
-			 "columns, RFC 4180"},
+			 "columns, RFC 4180; jsonl: rows as cat prints them; otlp: "
+			 "ExportTraceServiceRequests, one a row, each behind a varint length; "
+			 "otlp-json: the same in OTLP's JSON, one a line"},
 		{.name = "epoch",
 		 .type = OPT_STRING,
 		 .value = &epoch,
@@ -196,11 +231,10 @@ enum status verb_export(const struct verb *v, int argc, char **argv, struct err 
 	if (st != OK || dir == NULL)
 		return st;
 	if (x.format < 0)
+		return err_set(e, ERR_USAGE, "export: --format is needed, one of " FORMATS);
+	if ((x.format == FORMAT_SEGMENTS || x.format == FORMAT_OTLP) && isatty(STDOUT_FILENO))
 		return err_set(e, ERR_USAGE,
-			       "export: --format segments or --format csv is needed");
-	if (x.format == FORMAT_SEGMENTS && isatty(STDOUT_FILENO))
-		return err_set(e, ERR_USAGE,
-			       "export: segments are binary data: send them to a file or pipe");
+			       "export: that format is binary data: send it to a file or pipe");
 	st = source_open(&s, dir, e);
 	if (st != OK)
 		return st;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A SegmentObject as protobuf JSON: lowerCamelCase names, 64-bit integers as strings, enums by
-// name, default values left out.
+// name, default values left out. And rows as JSON lines, written without a tree of values.
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
@@ -188,4 +188,84 @@ void *segment_json(struct view blob, struct err *e)
 	if (o == NULL)
 		err_set(e, ERR_FORMAT, "the blob is not a SegmentObject");
 	return o;
+}
+
+void json_put_text(struct buf *out, struct view text)
+{
+	static const char digit[] = "0123456789abcdef";
+	size_t plain = 0; // start of the run that needs no escape
+
+	buf_put_u8(out, '"');
+	for (size_t i = 0; i < text.size; i++) {
+		uint8_t c = (uint8_t)text.data[i];
+		char escape[6] = {'\\', 0, '0', '0', digit[c >> 4], digit[c & 15]};
+		size_t size = 2;
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buf_put(out, text.data + plain, i - plain);
+		plain = i + 1;
+		switch (c) {
+		case '\b':
+			escape[1] = 'b';
+			break;
+		case '\f':
+			escape[1] = 'f';
+			break;
+		case '\n':
+			escape[1] = 'n';
+			break;
+		case '\r':
+			escape[1] = 'r';
+			break;
+		case '\t':
+			escape[1] = 't';
+			break;
+		case '"':
+		case '\\':
+			escape[1] = (char)c;
+			break;
+		default:
+			escape[1] = 'u';
+			size = sizeof(escape);
+		}
+		buf_put(out, escape, size);
+	}
+	buf_put(out, text.data + plain, text.size - plain);
+	buf_put_u8(out, '"');
+}
+
+static void put_member(struct buf *out, enum column column, struct view text)
+{
+	buf_put_u8(out, column == COL_SERVICE_ID ? '{' : ',');
+	json_put_text(out, view_of(column_names[column]));
+	buf_put_u8(out, ':');
+	json_put_text(out, text);
+}
+
+void json_put_columns(struct buf *out, const struct row *r)
+{
+	put_member(out, COL_SERVICE_ID, r->service_id);
+	put_member(out, COL_SERVICE_INSTANCE_ID, r->service_instance_id);
+	put_member(out, COL_TRACE_ID, r->trace_id);
+	buf_printf(out, ",\"%s\":%" PRId64 ",\"%s\":%" PRIu32 ",\"%s\":%d",
+		   column_names[COL_START_TIME], r->start_ms, column_names[COL_LATENCY],
+		   r->latency_ms, column_names[COL_IS_ERROR], r->is_error);
+	put_member(out, COL_SPAN_ID, r->span_id);
+	put_member(out, COL_PARENT_SPAN_ID, r->parent_span_id);
+	put_member(out, COL_OPERATION_NAME, r->operation_name);
+	put_member(out, COL_COMPONENT, r->component);
+}
+
+void json_put_row(struct buf *out, const struct row *r)
+{
+	size_t size = base64_size(r->blob.size);
+	uint8_t *text;
+
+	json_put_columns(out, r);
+	buf_put_view(out, VIEW(",\"dataBinary\":\""));
+	text = buf_reserve(out, size);
+	if (text != NULL)
+		base64_write((char *)text, r->blob);
+	buf_put_view(out, VIEW("\"}\n"));
 }
