@@ -17,8 +17,9 @@
 	X(ERR_NOT_FOUND, "not found", 1)   /* file, corpus, schema object */                   \
 	X(ERR_EXISTS, "exists already", 1) /* never overwritten */                             \
 	X(ERR_FORMAT, "malformed input",                                                       \
-	  1)			     /* bytes that break the format; offset says where */      \
-	X(ERR_DAMAGED, "damaged", 1) /* a digest differs */                                    \
+	  1)			       /* bytes that break the format; offset says where */    \
+	X(ERR_DAMAGED, "damaged", 1)   /* a digest differs */                                  \
+	X(ERR_DIFFERS, "different", 1) /* what was compared is not the same */                 \
 	X(ERR_VERSION, "unsupported version", 1)                                               \
 	X(ERR_LIMIT, "limit exceeded", 1)                                                      \
 	X(ERR_NETWORK, "network error", 1) /* server unreachable, reset, timed out */          \

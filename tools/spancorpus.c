@@ -14,6 +14,8 @@ static const struct verb verbs[] = {
 	{"cat", "DIR", "rows as JSON lines", verb_cat},
 	{"export", "--format FORMAT DIR",
 	 "all rows to standard output: segments, csv, jsonl, otlp, otlp-json", verb_export},
+	{"diff", "A B", "how two corpora differ: recipe, blocks, first row and field",
+	 verb_diff},
 };
 
 static void usage(FILE *out)
@@ -27,7 +29,8 @@ static void usage(FILE *out)
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		fprintf(out, "  %-8s %-28s %s\n", verbs[i].name, verbs[i].args,
 			verbs[i].summary);
-	fputs("\nExit status: 0 good, 1 failed or damage found, 2 usage, 3 a claim does not "
+	fputs("\nExit status: 0 good, 1 failed, damage found or different, 2 usage, 3 a claim "
+	      "does not "
 	      "hold.\n",
 	      out);
 }
@@ -46,17 +49,14 @@ int main(int argc, char **argv)
 		       FORMAT_VERSION, CONTENT_VERSION, ZSTD_versionString());
 		s = stdout_finish(&e);
 	} else if (argc < 2) {
-		s = err_set(
-			&e, ERR_USAGE,
-			"a verb is needed: info, verify, stats, cat or export (see --help)");
+		s = err_set(&e, ERR_USAGE, "a verb is needed: spancorpus --help lists them");
 	} else {
 		for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 			if (strcmp(verbs[i].name, argv[1]) == 0)
 				verb = &verbs[i];
 		if (verb == NULL)
 			s = err_set(&e, ERR_USAGE,
-				    "unknown verb '%s': info, verify, stats, cat or export",
-				    argv[1]);
+				    "unknown verb '%s': spancorpus --help lists them", argv[1]);
 		else
 			s = verb->run(verb, argc - 1, argv + 1, &e);
 	}

@@ -23,10 +23,15 @@ enum status verb_verify(const struct verb *v, int argc, char **argv, struct err 
 enum status verb_stats(const struct verb *v, int argc, char **argv, struct err *e);
 enum status verb_cat(const struct verb *v, int argc, char **argv, struct err *e);
 enum status verb_export(const struct verb *v, int argc, char **argv, struct err *e);
+enum status verb_diff(const struct verb *v, int argc, char **argv, struct err *e);
 
 // Parses the options of a verb that takes one folder. *dir is NULL when only help was printed.
 enum status verb_options(const struct verb *v, const struct opt *table, int argc, char **argv,
 			 const char **dir, struct err *e) MUST_CHECK;
+// The same for `count` folders (1 or 2) into dir[0..count-1]. dir[0] is NULL when only help was
+// printed.
+enum status verb_folders(const struct verb *v, const struct opt *table, int argc, char **argv,
+			 int count, const char **dir, struct err *e) MUST_CHECK;
 
 // An opened corpus with its renderer.
 struct source {

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the verbs share: options with one folder, an opened corpus, workers over blocks, the
-// epoch, a checked stdout.
+// What the verbs share: options with a folder or two, an opened corpus, workers over blocks,
+// the epoch, a checked stdout.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/spancorpus.h"
 
-enum status verb_options(const struct verb *v, const struct opt *table, int argc, char **argv,
-			 const char **dir, struct err *e)
+enum status verb_folders(const struct verb *v, const struct opt *table, int argc, char **argv,
+			 int count, const char **dir, struct err *e)
 {
 	bool help = false, version = false;
-	int count = 0;
-	enum status s = opt_parse(table, argc, argv, &count, &help, &version, e);
+	int given = 0;
+	enum status s = opt_parse(table, argc, argv, &given, &help, &version, e);
 
-	*dir = NULL;
+	for (int i = 0; i < count; i++)
+		dir[i] = NULL;
 	if (s != OK)
 		return err_prefix(e, "%s", v->name);
 	if (help) {
@@ -23,11 +24,19 @@ enum status verb_options(const struct verb *v, const struct opt *table, int argc
 		opt_help(table, stdout);
 		return stdout_finish(e);
 	}
-	if (count != 1)
-		return err_set(e, ERR_USAGE, "%s: one corpus folder is needed, %d given",
-			       v->name, count);
-	*dir = argv[0];
+	if (given != count)
+		return err_set(e, ERR_USAGE, "%s: %s needed, %d given", v->name,
+			       count == 1 ? "one corpus folder is" : "two corpus folders are",
+			       given);
+	for (int i = 0; i < count; i++)
+		dir[i] = argv[i];
 	return OK;
+}
+
+enum status verb_options(const struct verb *v, const struct opt *table, int argc, char **argv,
+			 const char **dir, struct err *e)
+{
+	return verb_folders(v, table, argc, argv, 1, dir, e);
 }
 
 enum status source_open(struct source *s, const char *dir, struct err *e)

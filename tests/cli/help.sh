@@ -41,6 +41,7 @@ spancorpus verify
 spancorpus stats
 spancorpus cat
 spancorpus export
+spancorpus diff
 spanreplay schema apply
 spanreplay write
 spanreplay check

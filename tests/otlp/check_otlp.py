@@ -99,11 +99,10 @@ def expected(seg):
         for tag in s.tags:
             o.dropped_attributes_count += 1 - add(o.attributes, tag.key, tag.value)
         for log in s.logs:
-            event = o.events.add(time_unix_nano=log.time * 1000000, name="log")
+            event = o.events.add(time_unix_nano=log.time * 1000000)
             for pair in log.data:
                 event.dropped_attributes_count += 1 - add(event.attributes, pair.key, pair.value)
-                if pair.key == "event" and pair.value:
-                    event.name = pair.value
+            event.name = next((a.value.string_value for a in event.attributes if a.key == "event"), "") or "log"
         if s.isError:
             o.status.code = trace_pb2.Status.STATUS_CODE_ERROR
     return request
