@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // spancorpus export: all rows to standard output in row order, as length-delimited
-// SegmentObjects, CSV, JSON lines or OTLP. Workers render blocks, the main thread writes them
-// in order.
+// SegmentObjects, CSV, JSON lines or OTLP. Workers render parts of blocks, the main thread
+// writes them in order.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,8 +20,10 @@ struct export
 {
 	const struct source *source;
 	struct block_worker *worker;
-	struct otlp **otlp; // one for each worker; NULL when not asked for
+	uint64_t *loaded;   // by worker: 1 + the block it has; 0: none
+	struct otlp **otlp; // by worker; NULL when not asked for
 	struct buf *slot;
+	uint64_t parts; // jobs of a block
 	struct log *log;
 	int64_t epoch_ms;
 	int format; // enum format
@@ -98,21 +100,29 @@ static enum status put_row(const struct export *x, unsigned worker, uint32_t row
 	return OK;
 }
 
-static enum status render_block_rows(void *ctx, unsigned worker, unsigned slot, uint64_t number,
-				     struct err *e)
+// Job n is part n % parts of block n / parts.
+static enum status render_part(void *ctx, unsigned worker, unsigned slot, uint64_t job,
+			       struct err *e)
 {
 	struct export *x = ctx;
 	struct block_worker *w = &x->worker[worker];
 	struct buf *out = &x->slot[slot];
-	enum status s;
+	uint64_t number = job / x->parts, part = job % x->parts;
+	enum status s = OK;
+	uint64_t last;
 
 	buf_clear(out);
 	if (!corpus_has_block(&x->source->corpus, number))
 		return OK;
-	s = block_worker_load(w, x->source, number, e);
-	if (s != OK)
-		return s;
-	for (uint32_t i = 0; s == OK && i < w->rows.rows; i++) {
+	if (x->loaded[worker] != number + 1) {
+		x->loaded[worker] = 0;
+		s = block_worker_load(w, x->source, number, e);
+		if (s != OK)
+			return s;
+		x->loaded[worker] = number + 1;
+	}
+	last = w->rows.rows * (part + 1) / x->parts;
+	for (uint64_t i = w->rows.rows * part / x->parts; s == OK && i < last; i++) {
 		s = put_row(x, worker, w->rows.order[i], out, e);
 		if (s != OK)
 			err_prefix(e, "block %" PRIu64 ": row %" PRIu64, number,
@@ -136,12 +146,12 @@ static enum status write_all(const uint8_t *data, size_t size, struct err *e)
 	return OK;
 }
 
-static enum status write_block(void *ctx, unsigned slot, uint64_t number, struct err *e)
+static enum status write_part(void *ctx, unsigned slot, uint64_t job, struct err *e)
 {
 	struct export *x = ctx;
 
-	log_progress(x->log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64, number + 1,
-		     x->source->corpus.manifest.blocks);
+	log_progress(x->log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64,
+		     job / x->parts + 1, x->source->corpus.manifest.blocks);
 	return write_all(x->slot[slot].data, x->slot[slot].size, e);
 }
 
@@ -160,13 +170,33 @@ static enum status write_header(struct err *e)
 	return s;
 }
 
+// So many parts that one is about PART_BYTES of output, whatever the size of blocks and rows:
+// memory is a function of threads only. A worker that gets a part of a block it does not have
+// reads the block again, which is small beside rendering that much.
+#define PART_BYTES (16 * MIB)
+
+static uint64_t parts_of_block(const struct export *x)
+{
+	const struct recipe *r = &x->source->corpus.manifest.recipe;
+	uint64_t rows = r->traces > 0 ? r->spans / r->traces * r->block_traces : 1;
+	uint64_t row_bytes = r->row_bytes;
+
+	if (x->format == FORMAT_CSV)
+		return 1; // no blobs: some 300 bytes a row
+	if (x->format != FORMAT_SEGMENTS)
+		row_bytes *= 2; // base64: 4/3; OTLP JSON of generated segments: 1.9
+	return u64_min(rows * row_bytes / PART_BYTES, rows) + 1;
+}
+
 static enum status run(struct export *x, unsigned threads, struct err *e)
 {
-	struct pool_job job = {render_block_rows, write_block, x};
+	struct pool_job job = {render_part, write_part, x};
 	unsigned slots = pool_slots(threads);
 	enum status s = OK;
 
 	x->worker = block_workers_new(x->source, threads);
+	x->parts = parts_of_block(x);
+	x->loaded = mem_zalloc(threads, sizeof(*x->loaded));
 	x->otlp = mem_zalloc(threads, sizeof(struct otlp *));
 	for (unsigned i = 0; i < threads; i++)
 		if (x->format == FORMAT_OTLP || x->format == FORMAT_OTLP_JSON)
@@ -177,8 +207,8 @@ static enum status run(struct export *x, unsigned threads, struct err *e)
 	if (x->format == FORMAT_CSV)
 		s = write_header(e);
 	if (s == OK)
-		s = pool_run(&job, threads, 0, x->source->corpus.manifest.blocks, NULL, NULL,
-			     e);
+		s = pool_run(&job, threads, 0, x->source->corpus.manifest.blocks * x->parts,
+			     NULL, NULL, e);
 	log_progress_end(x->log);
 	for (unsigned i = 0; i < slots; i++)
 		buf_free(&x->slot[i]);
@@ -186,6 +216,7 @@ static enum status run(struct export *x, unsigned threads, struct err *e)
 	for (unsigned i = 0; i < threads; i++)
 		otlp_free(x->otlp[i]);
 	free(x->otlp);
+	free(x->loaded);
 	block_workers_free(x->worker, threads);
 	return s;
 }

@@ -15,6 +15,12 @@ for format in jsonl otlp otlp-json; do
 done
 cmp rows.cat one.jsonl || fail "jsonl and cat differ"
 [ "$(wc -l <one.otlp-json)" -eq 2000 ] || fail "otlp-json has $(wc -l <one.otlp-json) lines"
+# Two large blocks, rendered in parts.
+ok spangen generate --spans 6000 --services 20 --instances 40 --operations 100 --out large
+ok spancorpus cat large
+mv out large.cat
+ok spancorpus export --format jsonl --threads 3 large
+cmp out large.cat || fail "jsonl and cat differ in parts of blocks"
 # A parser that is not ours reads every line, and blob and columns come through.
 ok spancorpus export --format segments c
 python3 - one.jsonl out <<'PY' || fail "jsonl is not what the segments are"
