@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver. A slot is a bulk in flight:
 //
-//   idle -> open (first burst encoded, stream opened) -> ... one send at a time ... ->
-//   half-closed -> RPC_END -> idle
-//                                                                                         \->
-//                                                                                         waits
-//                                                                                         ->
-//                                                                                         open
-//                                                                                         again
+//   idle -> open (first message encoded, stream opened) -> ... one send at a time ... ->
+//   half-closed -> RPC_END -> idle, or waits -> open again
 //
-// A burst is up to 16 messages or 64 KB encoded into one slab; all but the last go out with the
-// hint that more follows, so that one write to the socket carries the burst.
+// A message is encoded when its stream can take it, into a slab that all streams share: what
+// has been encoded and not yet read by the socket stays small enough for the cache. A burst is
+// up to 16 messages or 64 KB of a stream; all but the last go out with the hint that more
+// follows, so that one write to the socket carries many.
 #include "replay/run.h"
 
 #include <pthread.h>
@@ -34,7 +31,7 @@
 	20 // failed bulks in a row, beside those in flight, before the run gives up
 
 struct message {
-	const uint8_t *data;
+	const uint8_t *data; // NULL: no row is left
 	size_t size;
 	uint32_t index; // of the row in its bulk
 	bool root;
@@ -48,9 +45,8 @@ struct slot {
 	uint32_t next;		    // first row that is not encoded yet
 	struct source_block *block; // that the next row is in, or NULL
 	struct rpc_stream *stream;
-	struct rpc_slab *slab; // of the burst; NULL when all of it is handed over
-	struct message burst[BURST_MESSAGES];
-	unsigned burst_count, burst_next;
+	unsigned burst_messages; // since the last that went out without the hint
+	size_t burst_bytes;
 	uint32_t handed; // messages given to this call
 	bool closed;	 // half-closed
 	unsigned attempts;
@@ -82,8 +78,10 @@ struct run {
 	struct buf text;
 	uint8_t metadata_bytes[METADATA_MAX];
 	struct view metadata;
-	struct rpc_slab dry; // a dry run's only slab
-	enum status status;  // first failure that is not the server's
+	struct rpc_slab *slab; // that messages are encoded in, from its end; NULL: none yet
+	size_t slab_free;      // bytes in front of what is used
+	struct rpc_slab dry;   // a dry run's only slab
+	enum status status;    // first failure that is not the server's
 	struct err *e;
 };
 
@@ -103,8 +101,7 @@ void run_result_free(struct run_result *r)
 	memset(r, 0, sizeof(*r));
 }
 
-// ---- Encoding a burst
-// ---------------------------------------------------------------------------------------------------
+// ---- Encoding a message -------------------------------------------------------------------
 
 struct blob_place {
 	const struct render_block *rb;
@@ -119,22 +116,27 @@ static uint8_t *render_blob(const void *ctx, uint8_t *area, size_t size_bytes)
 	return render_blob_backward(p->rb, p->row, p->epoch_ms, area, size_bytes);
 }
 
-static struct rpc_slab *slab_obtain(struct run *u, size_t size_bytes)
+// Another slab to encode in; those who send from the old one keep it alive.
+static void slab_renew(struct run *u, size_t size_bytes)
 {
-	if (u->rpc)
-		return rpc_slab_get(u->rpc, size_bytes);
-	if (u->dry.size < size_bytes) {
-		u->dry.data = mem_realloc(u->dry.data, size_bytes, 1);
-		u->dry.size = size_bytes;
+	if (u->rpc) {
+		rpc_slab_put(u->slab);
+		u->slab = rpc_slab_get(u->rpc, size_bytes);
+	} else {
+		if (u->dry.size < size_bytes) {
+			u->dry.data = mem_realloc(u->dry.data, size_bytes, 1);
+			u->dry.size = size_bytes;
+		}
+		u->slab = &u->dry;
 	}
-	return &u->dry;
+	u->slab_free = u->slab->size;
 }
 
-static void slab_release(struct run *u, struct slot *s)
+static void slab_release(struct run *u)
 {
 	if (u->rpc)
-		rpc_slab_put(s->slab);
-	s->slab = NULL;
+		rpc_slab_put(u->slab);
+	u->slab = NULL;
 }
 
 // Remembers the first failure; true when there is one.
@@ -161,15 +163,34 @@ static enum status find_block(struct run *u, struct slot *s, uint64_t position)
 	return source_get(u->src, position, &s->block, first_err(u));
 }
 
-enum encoded { ENCODED, REFUSED, BURST_FULL, FAILED };
+// Writes a WriteRequest in front of what the slab holds; NULL when it is larger than any may
+// be.
+static uint8_t *encode(struct run *u, const struct row *row, const struct blob_source *blob,
+		       uint64_t id)
+{
+	// What is left of the slab, a fresh one, one for the largest message.
+	static const size_t sizes[] = {RPC_SLAB_SIZE, MODEL_MESSAGE_MAX + MIB};
+	uint8_t *start = NULL;
 
-// Encodes the next row in front of *end, inside s->slab.
-static enum encoded encode_row(struct run *u, struct slot *s, size_t *end)
+	if (u->slab)
+		start = model_encode(u->o->model, u->metadata, row, blob, id, u->slab->data,
+				     u->slab_free);
+	for (size_t i = 0; !start && i < ARRAY_LEN(sizes); i++) {
+		slab_renew(u, sizes[i]);
+		start = model_encode(u->o->model, u->metadata, row, blob, id, u->slab->data,
+				     u->slab_free);
+	}
+	return start;
+}
+
+enum encoded { ENCODED, REFUSED, FAILED };
+
+// Encodes the next row.
+static enum encoded encode_row(struct run *u, struct slot *s, struct message *m)
 {
 	uint64_t position = s->rows.first + s->next;
 	struct blob_place place = {.epoch_ms = u->o->epoch_ms};
 	struct blob_source blob = {render_blob, &place};
-	struct message *m = &s->burst[s->burst_count];
 	struct row row;
 	enum unsent why;
 	uint8_t *start;
@@ -186,18 +207,8 @@ static enum encoded encode_row(struct run *u, struct slot *s, size_t *end)
 		return FAILED;
 	why = model_check_row(&row, &u->o->limits);
 	if (why == UNSENT_NONE) {
-		start = model_encode(u->o->model, u->metadata, &row, &blob, position + 1,
-				     s->slab->data, *end);
-		if (!start && s->burst_count > 0)
-			return BURST_FULL; // a slab of its own
-		if (!start && s->slab->size < MODEL_MESSAGE_MAX) {
-			slab_release(u, s);
-			s->slab = slab_obtain(u, MODEL_MESSAGE_MAX + MIB);
-			*end = s->slab->size;
-			start = model_encode(u->o->model, u->metadata, &row, &blob,
-					     position + 1, s->slab->data, *end);
-		}
-		size = start ? (size_t)(s->slab->data + *end - start) : 0;
+		start = encode(u, &row, &blob, position + 1);
+		size = start ? (size_t)(u->slab->data + u->slab_free - start) : 0;
 		why = !start || size > MODEL_MESSAGE_MAX ? UNSENT_TOO_LARGE : UNSENT_NONE;
 	}
 	if (why != UNSENT_NONE) {
@@ -205,34 +216,26 @@ static enum encoded encode_row(struct run *u, struct slot *s, size_t *end)
 		return REFUSED;
 	}
 	*m = (struct message){start, size, s->next, row.parent_span_id.size == 0};
-	*end -= size;
-	s->burst_count++;
+	// A slab for large messages is used once.
+	u->slab_free = u->slab->size > RPC_SLAB_SIZE ? 0 : u->slab_free - size;
 	u->res->messages++;
 	u->res->roots += m->root;
 	u->res->bytes += size;
 	return ENCODED;
 }
 
-// Encodes the next burst; burst_count 0: no rows are left. Not OK: u->status.
-static enum status burst_fill(struct run *u, struct slot *s)
+// Encodes the next message; m->data NULL: no row is left. Not OK: u->status.
+static enum status next_message(struct run *u, struct slot *s, struct message *m)
 {
-	enum encoded got = ENCODED;
-	size_t end;
+	enum encoded got = REFUSED;
 
-	s->burst_count = s->burst_next = 0;
-	s->slab = slab_obtain(u, RPC_SLAB_SIZE);
-	end = s->slab->size;
-	while (s->next < s->rows.count && s->burst_count < BURST_MESSAGES &&
-	       s->slab->size - end < BURST_BYTES) {
-		if (!bulk_rows_is_refused(&s->rows, s->next)) {
-			got = encode_row(u, s, &end);
-			if (got == FAILED || got == BURST_FULL)
-				break;
-		}
-		s->next++;
+	m->data = NULL;
+	for (; s->next < s->rows.count && got == REFUSED; s->next++) {
+		if (!bulk_rows_is_refused(&s->rows, s->next))
+			got = encode_row(u, s, m);
+		if (got == FAILED)
+			break;
 	}
-	if (s->burst_count == 0)
-		slab_release(u, s);
 	if (s->next == s->rows.count || got == FAILED) {
 		source_put(u->src, s->block);
 		s->block = NULL;
@@ -243,30 +246,30 @@ static enum status burst_fill(struct run *u, struct slot *s)
 // ---- A bulk
 // -------------------------------------------------------------------------------------------------------------
 
-static void send_next(struct run *u, struct slot *s)
+static void send(struct run *u, struct slot *s, const struct message *m)
 {
-	const struct message *m = &s->burst[s->burst_next++];
-	bool burst_ends = s->burst_next == s->burst_count;
-	bool last = burst_ends && s->next == s->rows.count;
+	bool burst_ends, last = s->next == s->rows.count;
 
+	s->burst_messages++;
+	s->burst_bytes += m->size;
+	burst_ends = s->burst_messages == BURST_MESSAGES || s->burst_bytes >= BURST_BYTES;
 	bulk_rows_sent(&s->rows, m->index, m->size, m->root);
-	s->handed++;
 	s->closed = last;
-	rpc_stream_send(s->stream, s->slab, m->data, m->size,
+	rpc_stream_send(s->stream, u->slab, m->data, m->size,
 			last			       ? RPC_LAST
-			: burst_ends || s->handed == 1 ? 0
+			: burst_ends || s->handed == 0 ? 0
 						       : RPC_MORE);
-	if (burst_ends)
-		slab_release(u, s);
+	s->handed++;
+	if (burst_ends) {
+		s->burst_messages = 0;
+		s->burst_bytes = 0;
+	}
 }
 
 static void slot_release(struct run *u, struct slot *s)
 {
-	if (s->burst_next < s->burst_count && s->slab)
-		slab_release(u, s);
 	source_put(u->src, s->block);
 	s->block = NULL;
-	s->burst_count = s->burst_next = 0;
 	if (s->stream)
 		rpc_stream_free(s->stream);
 	s->stream = NULL;
@@ -291,16 +294,19 @@ static void fail(struct run *u)
 // Opens the call of a bulk whose rows are set and sends its first message.
 static void bulk_open(struct run *u, struct slot *s)
 {
+	struct message m;
+
 	s->next = s->handed = 0;
+	s->burst_messages = 0;
+	s->burst_bytes = 0;
 	s->closed = false;
-	if (burst_fill(u, s) != OK) {
+	if (next_message(u, s, &m) != OK) {
 		fail(u);
-		slab_release(u, s);
 		bulk_rows_end(&s->rows, UNSENT_NONE, UNSENT_CORPUS, &u->res->ledger);
 		slot_idle(u, s);
 		return;
 	}
-	if (s->burst_count == 0) { // every row was refused
+	if (!m.data) { // every row was refused
 		bulk_rows_end(&s->rows, UNSENT_NONE, UNSENT_STOPPED, &u->res->ledger);
 		slot_idle(u, s);
 		return;
@@ -311,7 +317,7 @@ static void bulk_open(struct run *u, struct slot *s)
 		s->first_ns = clock_monotonic_ns();
 	if (u->o->rate_per_s == 0)
 		s->due_ns = s->first_ns;
-	send_next(u, s);
+	send(u, s, &m);
 }
 
 static void bulk_begin(struct run *u, uint64_t number)
@@ -342,18 +348,18 @@ static void start_due(struct run *u)
 
 static void on_sent(struct run *u, struct slot *s, bool ok)
 {
+	struct message m;
+
 	if (!ok || s->closed)
 		return; // the end of the call is on its way
-	if (s->burst_next == s->burst_count && burst_fill(u, s) != OK) {
+	if (next_message(u, s, &m) != OK) {
 		fail(u);
-		slab_release(u, s);
-		s->burst_count = s->burst_next = 0;
 		rpc_stream_cancel(s->stream);
-	} else if (s->burst_count == 0) { // the rest was refused
+	} else if (!m.data) { // the rest was refused
 		s->closed = true;
 		rpc_stream_half_close(s->stream);
 	} else {
-		send_next(u, s);
+		send(u, s, &m);
 	}
 }
 
@@ -540,16 +546,17 @@ static void drive_dry(struct run *u)
 
 	for (; u->next_bulk < u->res->bulks && u->rest == UNSENT_NONE; u->next_bulk++) {
 		uint64_t first = u->next_bulk * u->o->bulk;
+		struct message m;
 
 		bulk_rows_begin(&s->rows, first,
 				(uint32_t)u64_min(u->o->bulk, u->src->rows - first));
 		s->next = 0;
 		do {
-			if (burst_fill(u, s) != OK)
+			if (next_message(u, s, &m) != OK)
 				fail(u);
-			ledger_unsent(&u->res->ledger, UNSENT_DRY_RUN, s->burst_count);
-		} while (s->burst_count > 0 && s->next < s->rows.count &&
-			 u->rest == UNSENT_NONE);
+			else if (m.data)
+				ledger_unsent(&u->res->ledger, UNSENT_DRY_RUN, 1);
+		} while (m.data && u->rest == UNSENT_NONE);
 		if (u->rest != UNSENT_NONE) {
 			ledger_unsent(&u->res->ledger, u->rest, s->rows.count - s->next);
 		} else if (*u->o->stop) {
@@ -624,6 +631,7 @@ enum status run_write(const struct run_options *o, struct source *src, struct rp
 		ledger_unsent(&result->ledger, u.rest == UNSENT_NONE ? UNSENT_STOPPED : u.rest,
 			      src->rows - u.next_bulk * o->bulk);
 	log_progress_end(log);
+	slab_release(&u);
 	slots_free(&u);
 	buf_free(&u.text);
 	free(u.dry.data);
