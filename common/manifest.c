@@ -46,7 +46,15 @@
 	X(15, zipf_services_mpct, uint32_t, 0, 100000)                                         \
 	X(16, zipf_operations_mpct, uint32_t, 0, 100000)                                       \
 	X(17, class_simple_pct, uint32_t, 0, 100)                                              \
-	X(18, class_medium_pct, uint32_t, 0, 100)
+	X(18, class_medium_pct, uint32_t, 0, 100)                                              \
+	X(19, zipf_services_top_mpct, uint32_t, 0, 100000)                                     \
+	X(20, zipf_operations_top_mpct, uint32_t, 0, 100000)                                   \
+	X(21, zipf_services_exponent, uint32_t, 0, ZIPF_EXPONENT_MAX)                          \
+	X(22, zipf_operations_exponent, uint32_t, 0, ZIPF_EXPONENT_MAX)                        \
+	X(23, self_time, uint32_t, 0, SELF_TIME_FIXED)                                         \
+	X(24, cardinality, uint32_t, 1, CARDINALITY_MAX)                                       \
+	X(25, late_mpct, uint32_t, 0, LATE_MAX_MPCT)                                           \
+	X(26, duplicates_mpct, uint32_t, 0, 100000)
 
 // ---- Recipe --------------------------------------------------------------------------------
 
@@ -70,8 +78,22 @@ static bool outside(uint64_t v, uint64_t least, uint64_t greatest)
 	return v < least || v > greatest;
 }
 
+// One spelling of a law: a share of the top items, no less than theirs, or an exponent.
+static enum status check_zipf(const char *what, uint32_t share, uint32_t top, uint32_t exponent,
+			      struct err *e)
+{
+	if (top == 0 ? share == 0 : exponent == 0 && share >= top && top < 100000)
+		return OK;
+	return err_set(e, ERR_FORMAT,
+		       "recipe: zipf_%s_mpct %u, _top_mpct %u and _exponent %u are neither a "
+		       "share of the top items nor an exponent",
+		       what, share, top, exponent);
+}
+
 static enum status check_ranges(const struct recipe *r, struct err *e)
 {
+	enum status s;
+
 #define X(number, name, type, least, greatest)                                                 \
 	if (outside((uint64_t)r->name, least, greatest))                                       \
 		return out_of_range(e, #name, (uint64_t)r->name, least, greatest);
@@ -84,7 +106,12 @@ static enum status check_ranges(const struct recipe *r, struct err *e)
 	if (r->class_simple_pct + r->class_medium_pct > 100)
 		return err_set(e, ERR_FORMAT,
 			       "recipe: class_simple_pct and class_medium_pct pass 100 %%");
-	return OK;
+	s = check_zipf("services", r->zipf_services_mpct, r->zipf_services_top_mpct,
+		       r->zipf_services_exponent, e);
+	if (s == OK)
+		s = check_zipf("operations", r->zipf_operations_mpct,
+			       r->zipf_operations_top_mpct, r->zipf_operations_exponent, e);
+	return s;
 }
 
 enum status recipe_decode(const void *data, size_t size_bytes, struct recipe *out,
@@ -142,6 +169,18 @@ bool recipe_equal(const struct recipe *a, const struct recipe *b)
 	RECIPE_FIELDS(X)
 #undef X
 	return true;
+}
+
+void recipe_values(const struct recipe *r, struct recipe_value out[RECIPE_FIELD_COUNT])
+{
+	const struct recipe_value values[] = {
+#define X(number, name, type, least, greatest) {#name, (uint64_t)r->name},
+		RECIPE_FIELDS(X)
+#undef X
+	};
+
+	_Static_assert(ARRAY_LEN(values) == RECIPE_FIELD_COUNT, "one per field");
+	memcpy(out, values, sizeof(values));
 }
 
 enum status recipe_check(const struct recipe *r, struct err *e)
@@ -628,19 +667,27 @@ static enum status check_envelope(const json_t *root, const char *text, size_t s
 	return OK;
 }
 
+static enum status parse_json(const char *text, size_t size_bytes, json_t **root, struct err *e)
+{
+	json_error_t je;
+
+	*root = json_loadb(size_bytes > 0 ? text : "", size_bytes, JSON_REJECT_DUPLICATES, &je);
+	if (*root == NULL)
+		return err_set(e, ERR_FORMAT, "manifest: line %d column %d: %s", je.line,
+			       je.column, je.text);
+	return OK;
+}
+
 enum status manifest_parse(const char *text, size_t size_bytes, struct manifest *out,
 			   struct err *e)
 {
 	struct members p = {e, OK, "manifest"};
-	json_error_t je;
 	json_t *root;
-	enum status s;
+	enum status s = parse_json(text, size_bytes, &root, e);
 
 	*out = (struct manifest){0};
-	root = json_loadb(size_bytes > 0 ? text : "", size_bytes, JSON_REJECT_DUPLICATES, &je);
-	if (root == NULL)
-		return err_set(e, ERR_FORMAT, "manifest: line %d column %d: %s", je.line,
-			       je.column, je.text);
+	if (s != OK)
+		return s;
 	s = check_envelope(root, text, size_bytes, e);
 	if (s == OK) {
 		parse_manifest(&p, root, out);
@@ -650,4 +697,41 @@ enum status manifest_parse(const char *text, size_t size_bytes, struct manifest 
 	if (s != OK)
 		manifest_free(out);
 	return s;
+}
+
+// Before anything else is looked at: another version may have other fields.
+static enum status check_content_version(const json_t *root, struct err *e)
+{
+	struct members p = {e, OK, "manifest"};
+	uint64_t version = member_u64(&p, root, "content_version", UINT32_MAX);
+	const char *maker = member_text(&p, root, "generator");
+
+	if (p.status != OK || version == CONTENT_VERSION)
+		return p.status;
+	return err_set(e, ERR_VERSION,
+		       "its recipe has content version %" PRIu64
+		       ", but spangen " SPANGEN_VERSION
+		       " makes content version %u; use the release that made it: %s",
+		       version, CONTENT_VERSION, maker);
+}
+
+enum status manifest_recipe(const char *text, size_t size_bytes, struct recipe *out,
+			    struct err *e)
+{
+	struct members p = {e, OK, "manifest"};
+	json_t *root;
+	enum status s = parse_json(text, size_bytes, &root, e);
+
+	*out = (struct recipe){0};
+	if (s != OK)
+		return s;
+	s = check_envelope(root, text, size_bytes, e);
+	if (s == OK)
+		s = check_content_version(root, e);
+	if (s == OK) {
+		parse_recipe(&p, member(&p, root, "recipe"), out);
+		s = p.status;
+	}
+	json_decref(root);
+	return s == OK ? recipe_check(out, e) : s;
 }

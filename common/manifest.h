@@ -14,6 +14,18 @@
 
 enum row_order { ORDER_START = 0, ORDER_ARRIVAL = 1 };
 
+// Law of self times; all have the same means.
+enum self_time {
+	SELF_TIME_LOGNORMAL,
+	SELF_TIME_EXPONENTIAL,
+	SELF_TIME_UNIFORM,
+	SELF_TIME_FIXED
+};
+
+#define ZIPF_EXPONENT_MAX 4000u	    // 1/1000
+#define LATE_MAX_MPCT 50000u	    // more, and it is no longer clear which rows are late
+#define CARDINALITY_MAX 1000000000u // nine digits
+
 // Field meanings and units: proto/corpus.proto, message Recipe. _mpct: 1/1000 percent.
 struct recipe {
 	uint32_t content_version;
@@ -28,6 +40,11 @@ struct recipe {
 	int64_t base_epoch_ms;
 	uint32_t zipf_services_mpct, zipf_operations_mpct;
 	uint32_t class_simple_pct, class_medium_pct;
+	uint32_t zipf_services_top_mpct, zipf_operations_top_mpct; // 0: by exponent
+	uint32_t zipf_services_exponent, zipf_operations_exponent; // 1/1000; 0: by share
+	uint32_t self_time;					   // enum self_time
+	uint32_t cardinality;
+	uint32_t late_mpct, duplicates_mpct;
 };
 
 // The canonical bytes that enter the digest: every field, zero too, in field order.
@@ -37,6 +54,14 @@ enum status recipe_decode(const void *data, size_t size_bytes, struct recipe *ou
 // Number of blocks: ceil(traces / block_traces).
 uint64_t recipe_blocks(const struct recipe *r);
 bool recipe_equal(const struct recipe *a, const struct recipe *b);
+
+// The fields by name, in field order.
+#define RECIPE_FIELD_COUNT 26u
+struct recipe_value {
+	const char *name;
+	uint64_t value;
+};
+void recipe_values(const struct recipe *r, struct recipe_value out[RECIPE_FIELD_COUNT]);
 // ERR_VERSION naming the release when the content version is not ours; ERR_FORMAT when a field
 // is out of range.
 enum status recipe_check(const struct recipe *r, struct err *e) MUST_CHECK;
@@ -90,5 +115,10 @@ enum status manifest_format(const struct manifest *m, struct buf *out,
 // ERR_FORMAT with line and column, ERR_DAMAGED when the manifest's own digest differs.
 enum status manifest_parse(const char *text, size_t size_bytes, struct manifest *out,
 			   struct err *e) MUST_CHECK;
+// The recipe of a manifest (a shard's too) that this program can follow. ERR_VERSION naming
+// both content versions and the program that wrote it when it is another's; other errors as
+// above.
+enum status manifest_recipe(const char *text, size_t size_bytes, struct recipe *out,
+			    struct err *e) MUST_CHECK;
 
 #endif

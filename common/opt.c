@@ -165,6 +165,18 @@ enum status parse_duration_ms(const char *s, uint64_t min, uint64_t max, const c
 	return parse_number(s, OPT_DURATION, min, max, what, out, e);
 }
 
+enum status parse_percent(const char *s, uint64_t min, uint64_t max, const char *what,
+			  uint32_t *out, struct err *e)
+{
+	uint64_t v = 0;
+	enum status st =
+		parse_number(s, OPT_PERCENT, min, u64_min(max, UINT32_MAX), what, &v, e);
+
+	if (st == OK)
+		*out = (uint32_t)v;
+	return st;
+}
+
 // --- tables ---
 
 // Edits (insert, delete, replace a byte) that turn a into b; names are short, so longer ones
@@ -268,8 +280,6 @@ static enum status parse_choice(const char *s, const char *choices, const char *
 static enum status store_value(const struct opt *o, const char *text, struct err *e)
 {
 	char what[80];
-	uint64_t v = 0;
-	enum status st;
 
 	snprintf(what, sizeof(what), "--%s", o->name);
 	switch (o->type) {
@@ -283,11 +293,7 @@ static enum status store_value(const struct opt *o, const char *text, struct err
 	case OPT_DURATION:
 		return parse_number(text, o->type, o->min, o->max, what, o->value, e);
 	case OPT_PERCENT:
-		st = parse_number(text, o->type, o->min, u64_min(o->max, UINT32_MAX), what, &v,
-				  e);
-		if (st == OK)
-			*(uint32_t *)o->value = (uint32_t)v;
-		return st;
+		return parse_percent(text, o->min, o->max, what, o->value, e);
 	case OPT_CHOICE:
 		return parse_choice(text, o->meta, what, o->value, e);
 	}

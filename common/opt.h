@@ -38,6 +38,9 @@ void opt_help(const struct opt *table, void *out);
 // The parsers, for use outside tables. Whole string must be consumed.
 enum status parse_u64(const char *s, uint64_t min, uint64_t max, const char *what,
 		      uint64_t *out, struct err *e) MUST_CHECK;
+// In 1/1000 percent, as OPT_PERCENT. max <= UINT32_MAX.
+enum status parse_percent(const char *s, uint64_t min, uint64_t max, const char *what,
+			  uint32_t *out, struct err *e) MUST_CHECK;
 enum status parse_duration_ms(const char *s, uint64_t min, uint64_t max, const char *what,
 			      uint64_t *out, struct err *e) MUST_CHECK;
 // "2026-11-25T10:00:00Z", with optional .fff and numeric offset, or an integer of ms since

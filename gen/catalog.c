@@ -7,7 +7,7 @@
 #include <string.h>
 
 const struct hole_class hole_classes[] = {
-	{MARK_NUMBER, 'i', true, 1000, 15000},	    // ids
+	{MARK_NUMBER, 'i', true, 1000, 0},	    // ids: as many as the recipe says
 	{MARK_NUMBER, 'q', true, 1, 24},	    // quantities, sizes of lists
 	{MARK_NUMBER, 'p', true, 0, 8},		    // page numbers
 	{MARK_NUMBER, 'a', true, 9, 1990},	    // amounts

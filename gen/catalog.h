@@ -34,7 +34,7 @@ static inline bool dice_percent(struct dice *d, uint32_t percent)
 #define MARK_SHARE '\6'
 #define MARK_SHARE_END '\7'
 
-// Values of a hole: low + a value below range; skewed holes prefer small values.
+// Values of a hole: low + a value below hole_class_range; skewed holes prefer small values.
 struct hole_class {
 	char mark, letter;
 	bool skewed;
@@ -42,6 +42,15 @@ struct hole_class {
 };
 extern const struct hole_class hole_classes[];
 extern const uint32_t hole_class_count;
+
+// How many distinct values holes of a class have when there are `cardinality` distinct ids:
+// other numbers have no more than that, words and hex values are their own.
+static inline uint32_t hole_class_range(const struct hole_class *c, uint32_t cardinality)
+{
+	if (c->mark != MARK_NUMBER)
+		return c->range;
+	return c->range == 0 || cardinality < c->range ? cardinality : c->range;
+}
 
 extern const char *const catalog_words[];
 extern const uint32_t catalog_word_count;

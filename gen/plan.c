@@ -12,9 +12,6 @@
 #include "gen/joint.h"
 #include "gen/quota.h"
 
-#define MEAN_MIN_X10 80u // rows per trace: all classes at their low end
-#define MEAN_MAX_X10 330u
-
 // Sizes of one kind of group; groups differ by at most one row, and the last may be shorter.
 struct group_sizes {
 	uint32_t traces;
@@ -37,19 +34,44 @@ struct plan {
 
 // ---- Checks --------------------------------------------------------------------------------
 
+static enum status check_limit(const char *option, uint64_t v, uint64_t most, struct err *e)
+{
+	if (v >= 1 && v <= most)
+		return OK;
+	return err_set(e, ERR_USAGE, "--%s: %" PRIu64 " is out of range; expected 1..%" PRIu64,
+		       option, v, most);
+}
+
 static enum status check_recipe(const struct recipe *r, struct err *e)
 {
-	uint64_t top = r->traces * MEAN_MAX_X10, bottom = r->traces * MEAN_MIN_X10;
+	// Rows per 100 traces when all classes are at their low or their high end.
+	uint32_t large = 100 - r->class_simple_pct - r->class_medium_pct;
+	uint32_t low = r->class_simple_pct + 6 * r->class_medium_pct + 21 * large;
+	uint32_t high = 5 * r->class_simple_pct + 20 * r->class_medium_pct + 100 * large;
+	uint64_t bottom = (r->traces * low + 99) / 100, top = r->traces * high / 100;
+	enum status s;
 
-	if (r->spans * 10 < bottom || r->spans * 10 > top)
+	if (r->spans < bottom || r->spans > top)
 		return err_set(e, ERR_USAGE,
 			       "%" PRIu64 " spans in %" PRIu64
-			       " traces: the mean must be 8.0..33.0 spans per trace, so "
-			       "--spans must be %" PRIu64 "..%" PRIu64,
-			       r->spans, r->traces, (bottom + 9) / 10, top / 10);
+			       " traces: with --complexity %u/%u/%u the mean must be "
+			       "%u.%02u..%u.%02u spans per trace, so --spans must be %" PRIu64
+			       "..%" PRIu64,
+			       r->spans, r->traces, r->class_simple_pct, r->class_medium_pct,
+			       large, low / 100, low % 100, high / 100, high % 100, bottom,
+			       top);
 	if (r->block_traces == 0 || GROUP_TRACES % r->block_traces != 0)
 		return err_set(e, ERR_USAGE, "--block-traces %u does not divide %u",
 			       r->block_traces, GROUP_TRACES);
+	s = check_limit("services", r->services, SERVICES_MAX, e);
+	if (s == OK)
+		s = check_limit("instances", r->instances, INSTANCES_MAX, e);
+	if (s == OK)
+		s = check_limit("operations", r->operations, OPERATIONS_MAX, e);
+	if (s == OK)
+		s = check_limit("variants", r->variants, VARIANTS_MAX, e);
+	if (s != OK)
+		return s;
 	if (r->instances < r->services)
 		return err_set(e, ERR_USAGE,
 			       "%" PRIu64 " instances are too few for %" PRIu64
@@ -184,27 +206,53 @@ static void count_operations(struct plan *p)
 		p->service_start[i + 1] = p->service_start[i] + p->service_rows[i];
 }
 
-static enum status solve_zipf(const char *what, uint64_t rows, uint64_t count, uint32_t mpct,
-			      uint64_t *quota, struct err *e)
+static enum status solve_zipf(const char *what, uint64_t rows, uint64_t count,
+			      const struct zipf_law *law, uint64_t *quota, struct err *e)
 {
-	if (quota_zipf(rows, (uint32_t)count, mpct, quota))
+	uint32_t rest = 100000 - law->share_mpct;
+
+	if (quota_zipf(rows, (uint32_t)count, law, quota))
 		return OK;
+	if (law->top_mpct == 0)
+		return err_set(e, ERR_USAGE,
+			       "%" PRIu64 " %s are too many for %" PRIu64
+			       " spans: each must occur; lower --%s or raise --spans",
+			       count, what, rows, what);
+	if (count * law->share_mpct < 100000)
+		return err_set(e, ERR_USAGE,
+			       "--zipf-%s: one of %" PRIu64
+			       " %s has more than %u.%03u %% of the "
+			       "spans if all are alike; raise the share or --%s",
+			       what, count, what, law->share_mpct / 1000,
+			       law->share_mpct % 1000, what);
 	return err_set(e, ERR_USAGE,
 		       "%" PRIu64 " %s are too many for %" PRIu64
-		       " spans: each must occur, and the rarer four fifths share %u.%03u %% of "
-		       "the spans; lower --%s or raise --spans",
-		       count, what, rows, (100000 - mpct) / 1000, (100000 - mpct) % 1000, what);
+		       " spans: each must occur, and the rarer ones share %u.%03u %% of the "
+		       "spans; lower --%s or raise --spans",
+		       count, what, rows, rest / 1000, rest % 1000, what);
+}
+
+struct zipf_law plan_service_law(const struct recipe *r)
+{
+	return (struct zipf_law){r->zipf_services_top_mpct, r->zipf_services_mpct,
+				 r->zipf_services_exponent};
+}
+
+struct zipf_law plan_operation_law(const struct recipe *r)
+{
+	return (struct zipf_law){r->zipf_operations_top_mpct, r->zipf_operations_mpct,
+				 r->zipf_operations_exponent};
 }
 
 static enum status solve_joint(struct plan *p, struct err *e)
 {
 	const struct recipe *r = &p->recipe;
+	struct zipf_law services = plan_service_law(r), operations = plan_operation_law(r);
 	enum status s;
 
-	s = solve_zipf("services", r->spans, r->services, r->zipf_services_mpct,
-		       p->service_rows, e);
+	s = solve_zipf("services", r->spans, r->services, &services, p->service_rows, e);
 	if (s == OK)
-		s = solve_zipf("operations", r->spans, r->operations, r->zipf_operations_mpct,
+		s = solve_zipf("operations", r->spans, r->operations, &operations,
 			       p->operation_rows, e);
 	if (s != OK)
 		return s;

@@ -6,17 +6,26 @@
 #define GEN_PLAN_H
 
 #include "common/manifest.h"
+#include "gen/quota.h"
 
 #define LAYER_COUNT 5u // 0 gateway, 1 API, 2 domain, 3 shared, 4 leaf
 
 struct plan;
 
+// What the tables are made for.
+#define SERVICES_MAX 1000000u
+#define INSTANCES_MAX 10000000u
+#define OPERATIONS_MAX 100000u
+#define VARIANTS_MAX 64u // of a span; more would say less than their dictionary costs
+
 // Solves all quota tables; ERR_USAGE with the option to change when the numbers cannot be met
-// (mean outside 8.0..33.0, fewer instances than services, block_traces that does not divide
-// 10,000, ...). The recipe is copied.
+// (mean outside what the classes allow, fewer instances than services, block_traces that does
+// not divide 10,000, ...). The recipe is copied.
 enum status plan_new(struct plan **out, const struct recipe *r, struct err *e) MUST_CHECK;
 void plan_free(struct plan *p);
 const struct recipe *plan_recipe(const struct plan *p);
+struct zipf_law plan_service_law(const struct recipe *r);
+struct zipf_law plan_operation_law(const struct recipe *r);
 
 uint32_t plan_service_layer(const struct plan *p, uint32_t service); // 0..4
 uint32_t plan_operation_layer(const struct plan *p,

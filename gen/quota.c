@@ -61,8 +61,8 @@ static uint64_t mul_q63(uint64_t a, uint64_t b)
 	return hi << 1 | (mid2 >> 31 & 1);
 }
 
-// log2(v) with 32 fraction bits, v >= 1: each squaring of the mantissa yields a bit.
-static uint64_t log2_q32(uint64_t v)
+// Each squaring of the mantissa yields a bit.
+uint64_t quota_log2_q32(uint64_t v)
 {
 	unsigned top = 63u - (unsigned)__builtin_clzll(v);
 	uint64_t m = v << (63 - top); // 1 <= m < 2 with 63 fraction bits
@@ -126,33 +126,48 @@ static uint64_t sum_of(const uint64_t *v, uint32_t first, uint32_t last)
 	return sum;
 }
 
-// Weights (i+1)^-s with the s (32 fraction bits, below 8) that gives the first `top` items
-// their share.
-static void zipf_weights(uint32_t count, uint32_t top, uint32_t top_mpct, uint64_t *weight)
-{
-	uint64_t *log = mem_alloc((size_t)count * sizeof(*log));
+// The items' numbers as logarithms, and their weights for an exponent of 32 fraction bits.
+struct zipf {
+	uint32_t count;
+	uint64_t *log;
 	uint64_t power[32];
+};
+
+static void zipf_init(struct zipf *z, uint32_t count)
+{
+	z->count = count;
+	z->log = mem_alloc((size_t)count * sizeof(*z->log));
+	make_powers(z->power);
+	for (uint32_t i = 0; i < count; i++)
+		z->log[i] = quota_log2_q32((uint64_t)i + 1);
+}
+
+// Weights (i+1)^-s + least.
+static void zipf_weights(const struct zipf *z, uint64_t s, uint64_t least, uint64_t *weight)
+{
+	for (uint32_t i = 0; i < z->count; i++)
+		weight[i] = exp2_neg_q44(u64_mul_div(z->log[i], s, ONE_Q32), z->power) + least;
+}
+
+// The exponent (32 fraction bits, below 8) that gives the first `top` items their share.
+static uint64_t zipf_solve(const struct zipf *z, uint32_t top, uint32_t share_mpct,
+			   uint64_t *weight)
+{
 	uint64_t low = 0, high = 8 * ONE_Q32;
 
-	make_powers(power);
-	for (uint32_t i = 0; i < count; i++)
-		log[i] = log2_q32((uint64_t)i + 1);
 	while (high - low > 1) {
 		uint64_t s = low + (high - low) / 2;
 		uint64_t part, all;
 
-		for (uint32_t i = 0; i < count; i++)
-			weight[i] = exp2_neg_q44(u64_mul_div(log[i], s, ONE_Q32), power);
+		zipf_weights(z, s, 0, weight);
 		part = sum_of(weight, 0, top);
-		all = part + sum_of(weight, top, count);
-		if (u64_mul_div(part, UINT64_C(100000) << 24, all) < (uint64_t)top_mpct << 24)
+		all = part + sum_of(weight, top, z->count);
+		if (u64_mul_div(part, UINT64_C(100000) << 24, all) < (uint64_t)share_mpct << 24)
 			low = s;
 		else
 			high = s;
 	}
-	for (uint32_t i = 0; i < count; i++) // never 0: a split needs a positive sum
-		weight[i] = exp2_neg_q44(u64_mul_div(log[i], high, ONE_Q32), power) + 1;
-	free(log);
+	return high;
 }
 
 // Gives every item of [first, last) without rows one of those that have most. Quotas descend
@@ -172,28 +187,52 @@ static bool lift_zeros(uint64_t *quota, uint32_t first, uint32_t last)
 	return true;
 }
 
-bool quota_zipf(uint64_t rows, uint32_t count, uint32_t top_mpct, uint64_t *quota)
+static bool split_by_exponent(uint64_t rows, const struct zipf *z, uint32_t exponent,
+			      uint64_t *weight, uint64_t *quota)
 {
-	uint32_t top = count < 10 ? 1 : count / 5;
-	uint64_t top_rows = rows, *weight;
-
-	if (count > 1) {
-		top_rows = u64_mul_div(rows, top_mpct, 100000);
-		if (rows * top_mpct - top_rows * 100000 >= 50000) // the remainder, modulo 2^64
-			top_rows++;
-	}
-	if (top_rows < top || rows - top_rows < count - top)
+	if (rows < z->count)
 		return false;
-	weight = mem_alloc((size_t)count * sizeof(*weight));
-	if (count > 1)
-		zipf_weights(count, top, top_mpct, weight);
-	else
-		weight[0] = 1;
+	// Never 0: a split needs a positive sum.
+	zipf_weights(z, u64_mul_div(exponent, ONE_Q32, 1000), 1, weight);
+	quota_split(rows, weight, z->count, quota);
+	return lift_zeros(quota, 0, z->count);
+}
+
+static bool split_by_share(uint64_t rows, const struct zipf *z, const struct zipf_law *law,
+			   uint64_t *weight, uint64_t *quota)
+{
+	uint32_t count = z->count, share = law->share_mpct;
+	uint32_t top = (uint32_t)u64_max((uint64_t)count * law->top_mpct / 100000, 1);
+	uint64_t top_rows = u64_mul_div(rows, share, 100000);
+
+	if (rows * share - top_rows * 100000 >= 50000) // the remainder, modulo 2^64
+		top_rows++;
+	if (top_rows < top || rows - top_rows < count - top ||
+	    (uint64_t)share * count < (uint64_t)top * 100000)
+		return false;
+	zipf_weights(z, zipf_solve(z, top, share, weight), 1, weight);
 	quota_split(top_rows, weight, top, quota);
-	if (count > top)
-		quota_split(rows - top_rows, weight + top, count - top, quota + top);
-	free(weight);
+	quota_split(rows - top_rows, weight + top, count - top, quota + top);
 	return lift_zeros(quota, 0, top) && lift_zeros(quota, top, count);
+}
+
+bool quota_zipf(uint64_t rows, uint32_t count, const struct zipf_law *law, uint64_t *quota)
+{
+	uint64_t *weight;
+	struct zipf z;
+	bool ok;
+
+	if (count == 1) {
+		*quota = rows;
+		return rows > 0;
+	}
+	weight = mem_alloc((size_t)count * sizeof(*weight));
+	zipf_init(&z, count);
+	ok = law->top_mpct == 0 ? split_by_exponent(rows, &z, law->exponent, weight, quota)
+				: split_by_share(rows, &z, law, weight, quota);
+	free(z.log);
+	free(weight);
+	return ok;
 }
 
 // ---- Trace sizes ---------------------------------------------------------------------------

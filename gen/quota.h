@@ -11,10 +11,23 @@
 // index). The sum of the weights is > 0 and fits 64 bits; parts sum to total.
 void quota_split(uint64_t total, const uint64_t *weight, uint32_t count, uint64_t *part);
 
-// Rows of items 0 (most popular) .. count-1 with p(i) proportional to (i+1)^-s, s such that the
-// first fifth (floor, at least one item) has top_mpct/1000 percent: that share is exact to half
-// a row. Every item gets at least one row; false when there are too few rows for that.
-bool quota_zipf(uint64_t rows, uint32_t count, uint32_t top_mpct, uint64_t *quota) MUST_CHECK;
+// A Zipf law: p(i) proportional to (i+1)^-s for items i = 0 (most popular) .. count-1.
+struct zipf_law {
+	uint32_t top_mpct; // the first top_mpct/1000 percent of the items (floor, at least one)
+			   // have ...
+	uint32_t share_mpct; // ... share_mpct/1000 percent of the rows; top_mpct 0: see below
+	uint32_t exponent;   // s in 1/1000, 0..4000
+};
+
+// Rows of each item. A share is exact to half a row; with an exponent each quota is exact to
+// one row. Every item gets at least one row, the more popular no fewer than others. False when
+// there are too few rows for that, or the share is below what the top items would have if all
+// were alike.
+bool quota_zipf(uint64_t rows, uint32_t count, const struct zipf_law *law,
+		uint64_t *quota) MUST_CHECK;
+
+// log2(v) with 32 fraction bits, v >= 1.
+uint64_t quota_log2_q32(uint64_t v);
 
 #define GROUP_TRACES 10000u
 #define TRACE_ROWS_MAX 100u // largest size of a trace

@@ -30,6 +30,10 @@ static const struct recipe defaults = {
 	.zipf_operations_mpct = 80000,
 	.class_simple_pct = 20,
 	.class_medium_pct = 60,
+	.zipf_services_top_mpct = 20000,
+	.zipf_operations_top_mpct = 20000,
+	.self_time = SELF_TIME_LOGNORMAL,
+	.cardinality = 15000,
 };
 
 static uint64_t or_default(uint64_t wish, uint64_t otherwise)

@@ -259,13 +259,13 @@ static void build_templates(struct template_list *l, struct op_plan *p,
 
 	z->entry = template_entry(l, c, false);
 	z->entry_error = template_entry(l, c, true);
-	p->call_first = (uint8_t)(l->count - first);
+	p->call_first = (uint16_t)(l->count - first);
 	p->call_variants = c->kind == OP_HTTP && !c->feign && c->variants > 1 ? 2 : 1;
 	for (uint32_t v = 0; v < p->call_variants; v++)
 		template_call(l, c, v, false);
 	p->call_error = 0;
 	if (!p->async) {
-		p->call_error = (uint8_t)(l->count - first);
+		p->call_error = (uint16_t)(l->count - first);
 		template_call(l, c, 0, true);
 	}
 	for (uint32_t i = 0; i < p->slot_count; i++) {
@@ -274,7 +274,7 @@ static void build_templates(struct template_list *l, struct op_plan *p,
 			     i < (uint32_t)fail->first_slot + fail->slot_count &&
 			     slot->kind != SLOT_POOL;
 
-		slot->first = (uint8_t)(l->count - first);
+		slot->first = (uint16_t)(l->count - first);
 		slot->variants = (uint8_t)(slot->kind == SLOT_POOL ? 1 : c->variants);
 		z->slot[i] = 0;
 		for (uint32_t v = 0; v < slot->variants; v++)
@@ -283,7 +283,7 @@ static void build_templates(struct template_list *l, struct op_plan *p,
 		slot->error = 0;
 		z->slot_error[i] = z->slot[i];
 		if (fails) {
-			slot->error = (uint8_t)(l->count - first);
+			slot->error = (uint16_t)(l->count - first);
 			z->slot_error[i] = template_inner(l, c, slot, i, 0, text_bytes, true);
 		}
 	}
@@ -338,7 +338,6 @@ static uint32_t solve_text(const struct op_plan *p, const uint32_t count[OP_SLOT
 static void draw_context(struct op_context *c, struct op_plan *p, struct dice *d,
 			 uint32_t variants)
 {
-	uint32_t room = OP_TEMPLATES_MAX - 8;
 	bool tomcat = dice_percent(d, 20);
 	uint32_t component = c->kind == OP_HTTP && tomcat ? TOMCAT : c->kind;
 
@@ -356,8 +355,6 @@ static void draw_context(struct op_context *c, struct op_plan *p, struct dice *d
 		   : c->postgresql   ? FAULT_POSTGRESQL
 				     : FAULT_MYSQL;
 	c->variants = variants > 0 ? variants : 1;
-	if (c->variants * p->slot_count > room)
-		c->variants = room / p->slot_count;
 	p->variants = (uint8_t)c->variants;
 }
 
@@ -475,12 +472,13 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p,
 
 	*out = NULL;
 	s->seed = r->seed;
+	s->cardinality = r->cardinality;
 	s->arena.max_bytes = DATA_PAYLOAD_MAX; // the dictionary must fit into one frame
 	build_lists(s);
 	build_services(s, p, (uint32_t)r->services);
 	build_instances(s, p, (uint32_t)r->instances);
 	build_operations(s, p, (uint32_t)r->operations, text_scale_1024);
-	segment_time_tables(s);
+	segment_time_tables(s, r->self_time);
 	if (s->failed) {
 		segment_set_free(s);
 		return err_set(

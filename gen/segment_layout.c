@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "gen/quota.h"
 #include "gen/segment_private.h"
 
 // ---- Durations -----------------------------------------------------------------------------
@@ -59,28 +60,74 @@ static uint32_t exp2_1024(int32_t x)
 	return (uint32_t)(whole >= 32 ? v << (whole - 32) >> 20 : v >> (32 - whole) >> 20);
 }
 
-void segment_time_tables(struct segment_set *s)
+static void lognormal_table(int32_t sigma, uint32_t out[QUANTILES])
 {
-	for (uint32_t i = 0; i < SIGMAS; i++) {
-		for (uint32_t j = 0; j < LOGNORMAL_KNOTS; j++) {
-			int32_t z = j == 128 ? 0 : j > 128 ? normal[j - 129] : -normal[127 - j];
-			// exp(x) = 2^(x * log2(e)); log2(e) = 94,548 / 65,536
-			int64_t x = (int64_t)z * sigma_pct[i] / 100 * 94548 / 65536;
+	for (uint32_t j = 0; j < QUANTILES; j++) {
+		int32_t z = j == 128 ? 0 : j > 128 ? normal[j - 129] : -normal[127 - j];
+		// exp(x) = 2^(x * log2(e)); log2(e) = 94,548 / 65,536
+		int64_t x = (int64_t)z * sigma / 100 * 94548 / 65536;
 
-			s->lognormal[i][j] = exp2_1024((int32_t)x);
-		}
+		out[j] = exp2_1024((int32_t)x);
 	}
 }
 
-// Log-normal, and one in a hundred twenty times as long (a collection, a lock, a retry).
+// Of what is drawn: straight lines between the knots.
+static uint64_t table_mean(const uint32_t v[QUANTILES])
+{
+	uint64_t sum = 0;
+
+	for (uint32_t j = 0; j + 1 < QUANTILES; j++)
+		sum += v[j] + v[j + 1];
+	return sum / (2 * (QUANTILES - 1));
+}
+
+// The shape of a law without a tail, of whatever mean: quantiles of (j + 1/2) / 257.
+static uint32_t shape_at(uint32_t self_time, uint32_t j)
+{
+	uint64_t log2;
+
+	if (self_time == SELF_TIME_FIXED)
+		return 1024;
+	if (self_time == SELF_TIME_UNIFORM)
+		return 4 * j; // 0 to 1024
+	// -log(1 - u) = log(514 / (513 - 2j)); the base does not matter, the mean is set.
+	log2 = quota_log2_q32(514) - quota_log2_q32(513 - 2 * (uint64_t)j);
+	return (uint32_t)(log2 >> 16);
+}
+
+#define TAIL_FACTOR 20u
+
+void segment_time_tables(struct segment_set *s, uint32_t self_time)
+{
+	uint32_t shape[QUANTILES];
+	uint64_t shape_mean;
+
+	s->has_tail = self_time == SELF_TIME_LOGNORMAL;
+	for (uint32_t j = 0; j < QUANTILES; j++)
+		shape[j] = shape_at(self_time, j);
+	shape_mean = table_mean(shape);
+	for (uint32_t i = 0; i < SIGMAS; i++) {
+		uint64_t mean;
+
+		lognormal_table(sigma_pct[i], s->quantile[i]);
+		if (s->has_tail)
+			continue;
+		mean = table_mean(s->quantile[i]) * (99 + TAIL_FACTOR) / 100;
+		for (uint32_t j = 0; j < QUANTILES; j++)
+			s->quantile[i][j] = (uint32_t)(shape[j] * mean / shape_mean);
+	}
+}
+
+// Log-normal, and one in a hundred twenty times as long (a collection, a lock, a retry); or
+// another law of the same mean.
 static uint32_t draw_us(const struct segment_set *s, uint32_t law, uint64_t bits)
 {
-	const uint32_t *knot = s->lognormal[time_laws[law].sigma];
+	const uint32_t *knot = s->quantile[time_laws[law].sigma];
 	uint32_t at = bits & 255, part = bits >> 8 & 255;
 	uint32_t m = (knot[at] * (256 - part) + knot[at + 1] * part) >> 8;
 	uint32_t us = (uint32_t)((uint64_t)time_laws[law].median_us * m >> 10);
 
-	return rng_chance(bits, UINT32_C(42949673)) ? us * 20 : us;
+	return s->has_tail && rng_chance(bits, UINT32_C(42949673)) ? us * TAIL_FACTOR : us;
 }
 
 // ---- Which spans ---------------------------------------------------------------------------
@@ -89,7 +136,7 @@ static uint32_t draw_us(const struct segment_set *s, uint32_t law, uint64_t bits
 // 8 for the variant of each. The first variants are more frequent.
 static uint8_t draw_variant(const struct op_plan *p, uint64_t bits)
 {
-	uint32_t a = (uint32_t)(bits & 255) * p->variants >> 8;
+	uint32_t a = (uint32_t)(bits & 255) * p->variants >> 8; // VARIANTS_MAX is below 256
 	uint32_t b = (uint32_t)(bits >> 8 & 255) * p->variants >> 8;
 
 	return (uint8_t)(a < b ? a : b);
@@ -285,12 +332,16 @@ void segment_layout(const struct segment_set *s, const struct segment_row *row,
 
 // ---- Values --------------------------------------------------------------------------------
 
-static uint32_t draw_value(const struct hole_class *c, uint64_t bits)
+static uint32_t draw_value(const struct segment_set *s, const struct hole_class *c,
+			   uint64_t bits)
 {
 	// A quarter of skewed values comes from the lowest quarter, another from the lowest
 	// sixteenth.
 	static const uint8_t shift[] = {0, 0, 2, 4};
-	uint32_t range = c->skewed ? c->range >> shift[bits & 3] : c->range;
+	uint32_t range = hole_class_range(c, s->cardinality);
+
+	if (c->skewed)
+		range >>= shift[bits & 3];
 
 	return c->low + rng_below(bits, range > 0 ? range : 1);
 }
@@ -317,9 +368,9 @@ void segment_holes(const struct segment_set *s, const struct segment_row *row,
 			uint64_t bits = rng_draw(key, n++);
 
 			if (c->mark == MARK_NUMBER)
-				column64_put(&b->number_value, draw_value(c, bits));
+				column64_put(&b->number_value, draw_value(s, c, bits));
 			else if (c->mark == MARK_WORD)
-				column32_put(&b->word_value, draw_value(c, bits));
+				column32_put(&b->word_value, draw_value(s, c, bits));
 			else
 				column64_put(&b->hex_value, bits);
 		}

@@ -8,8 +8,6 @@
 #include "gen/segment.h"
 #include "gen/texts.h"
 
-// A template's number is stored as 2k+1 or 2k+2, and one byte holds it while k is below this.
-#define OP_TEMPLATES_MAX 62u
 #define OP_SLOTS_MAX 12u
 #define OP_UNITS_MAX 8u
 #define INNER_MIN 3u // spans besides the entry and the calls
@@ -40,7 +38,8 @@ enum {
 // Templates first .. first + variants - 1 of the operation are its variants, `error` (0: none)
 // the one of a span that failed.
 struct slot {
-	uint8_t kind, depth, first, variants, error;
+	uint8_t kind, depth, variants;
+	uint16_t first, error;
 };
 
 // Slots that occur together, in creation order; the first has depth 1.
@@ -56,7 +55,7 @@ struct op_plan {
 	uint8_t slot_count, unit_count, variants;
 	uint8_t fail_unit; // always occurs; its slots have error templates
 	uint8_t required;  // spans of the units that always occur
-	uint8_t call_first, call_variants, call_error; // lent to callers; error 0: none
+	uint16_t call_first, call_variants, call_error; // lent to callers; error 0: none
 	bool async;
 	uint32_t first_template; // in the dictionary
 };
@@ -70,7 +69,7 @@ struct pick {
 	uint8_t unit, variant;
 };
 
-#define LOGNORMAL_KNOTS 257u
+#define QUANTILES 257u
 #define SIGMAS 4u
 
 struct segment_set {
@@ -78,7 +77,9 @@ struct segment_set {
 	struct op_plan *op;   // one per operation
 	uint32_t *hole_first; // template -> its first entry in hole; template_count + 1 entries
 	uint8_t *hole;	      // indexes into hole_classes[], in piece order
-	uint32_t lognormal[SIGMAS][LOGNORMAL_KNOTS]; // quantiles of exp(sigma * z), 1/1024
+	uint32_t quantile[SIGMAS][QUANTILES]; // of self times, in 1/1024 of the median
+	bool has_tail;			      // rare long ones besides
+	uint32_t cardinality;		      // distinct ids
 	uint64_t seed;
 	struct texts texts;
 	struct arena arena;
@@ -87,7 +88,8 @@ struct segment_set {
 
 // Units of a row in order; returns how many. key: rng_key(seed, RNG_SPANS, row).
 uint32_t segment_pick(const struct op_plan *p, uint64_t key, struct pick out[INNER_MAX]);
-void segment_time_tables(struct segment_set *s);
+// self_time: enum self_time.
+void segment_time_tables(struct segment_set *s, uint32_t self_time);
 
 // ---- Templates -----------------------------------------------------------------------------
 

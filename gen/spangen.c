@@ -10,10 +10,10 @@
 #include <zstd.h>
 
 #include "common/clock.h"
-#include "common/opt.h"
+#include "common/pb.h"
 #include "common/pool.h"
 #include "gen/generate.h"
-#include "gen/scale.h"
+#include "gen/recipe_options.h"
 
 #define PROGRAM "spangen"
 #define LICENCE_DEFAULT "Apache-2.0"
@@ -21,16 +21,13 @@
 // ---- Options -------------------------------------------------------------------------------
 
 struct settings {
-	struct scale_wish wish;
-	uint64_t seed, block_traces, variants, row_bytes;
-	uint32_t errors_mpct;
-	int order;
+	struct recipe_options recipe;
 	const char *out, *title, *description, *licence;
 	uint64_t threads, level, rate_per_s;
 	bool quiet;
 };
 
-#define OPTIONS_MAX 24
+#define OPTIONS_MAX (RECIPE_OPTIONS_MAX + 16)
 
 static struct opt number(const char *name, uint64_t *value, uint64_t min, uint64_t max,
 			 const char *help)
@@ -50,65 +47,6 @@ static struct opt text(const char *name, const char **value, const char *meta, c
 		.name = name, .type = OPT_STRING, .value = value, .meta = meta, .help = help};
 }
 
-static struct opt choice(const char *name, int *value, const char *choices, const char *help)
-{
-	return (struct opt){.name = name,
-			    .type = OPT_CHOICE,
-			    .value = value,
-			    .meta = choices,
-			    .help = help};
-}
-
-// Appends the options that decide content; returns where the next one goes.
-static struct opt *recipe_options(struct settings *s, struct opt *o)
-{
-	struct scale_wish *w = &s->wish;
-
-	*o++ = choice("scale", &w->scale, SCALE_CHOICES,
-		      "Defaults of the counts and the window: small is 100k spans, medium 10M, "
-		      "large 1G (small).");
-	*o++ = number("seed", &s->seed, 0, INT64_MAX,
-		      "Another seed, another corpus of the same shape (1).");
-	*o++ = number("spans", &w->spans, 1, UINT64_C(1) << 40,
-		      "Rows. Alone it keeps 10 per trace. Fewer than the scale has also shrink "
-		      "services, instances and operations, unless one of these is given.");
-	*o++ = number("traces", &w->traces, 1, UINT64_C(1) << 36,
-		      "Traces, of 8.0 to 33.0 spans on average. Alone it keeps 10 each.");
-	*o++ = number("services", &w->services, 1, 1000000,
-		      "Services; a fifth of them makes 80 % of the spans.");
-	*o++ = number("instances", &w->instances, 1, 10000000,
-		      "Instances of all services together (5 per service).");
-	*o++ = number("operations", &w->operations, 1, 100000,
-		      "Operation names; a fifth of them makes 80 % of the spans.");
-	*o++ = (struct opt){
-		.name = "window",
-		.type = OPT_DURATION,
-		.value = &w->window_ms,
-		.min = 1000,
-		.max = UINT64_C(3650) * 86400000,
-		.meta = "TIME",
-		.help = "Time over which the starts of the traces are spread (1h, 24h, 7d)."};
-	*o++ = number("block-traces", &s->block_traces, 1, 10000,
-		      "Traces in a block, a divisor of 10000 (500).");
-	*o++ = number(
-		"variants", &s->variants, 1, 16,
-		"Templates per inner span, as far as an operation has room: with more, its "
-		"rows differ more (3).");
-	*o++ = number("row-bytes", &s->row_bytes, 500, 1000000,
-		      "Mean of blob and column texts of a row, calibrated on sample blocks to "
-		      "0.5 % (5000).");
-	*o++ = (struct opt){.name = "errors",
-			    .type = OPT_PERCENT,
-			    .value = &s->errors_mpct,
-			    .max = 100000,
-			    .meta = "PERCENT",
-			    .help = "Rows in error (5)."};
-	*o++ = choice("order", &s->order, "start|arrival",
-		      "Order of rows within a block: by start, or by end as agents report them "
-		      "(start).");
-	return o;
-}
-
 static struct opt *work_options(struct settings *s, struct opt *o)
 {
 	*o++ = number("threads", &s->threads, 1, 1024,
@@ -119,7 +57,7 @@ static struct opt *work_options(struct settings *s, struct opt *o)
 
 static void plan_options(struct settings *s, struct opt *o)
 {
-	o = work_options(s, recipe_options(s, o));
+	o = work_options(s, recipe_options_table(&s->recipe, o));
 	*o++ = number("rate", &s->rate_per_s, 1, 100000000,
 		      "Spans per second to write at on the server (trace 14000, stream 4500: "
 		      "what one reached on 2 cores).");
@@ -128,7 +66,7 @@ static void plan_options(struct settings *s, struct opt *o)
 
 static void generate_options(struct settings *s, struct opt *o)
 {
-	o = work_options(s, recipe_options(s, o));
+	o = work_options(s, recipe_options_table(&s->recipe, o));
 	*o++ = text("out", &s->out, "DIR",
 		    "Folder to write, created if missing; must be empty.");
 	*o++ = text("title", &s->title, "TEXT", "Title in the manifest (made of the numbers).");
@@ -144,29 +82,9 @@ static void generate_options(struct settings *s, struct opt *o)
 
 static void settings_init(struct settings *s)
 {
-	struct recipe r;
-
-	*s = (struct settings){0};
-	scale_recipe(&s->wish, &r);
-	s->seed = r.seed;
-	s->block_traces = r.block_traces;
-	s->variants = r.variants;
-	s->row_bytes = r.row_bytes;
-	s->errors_mpct = r.errors_mpct;
-	s->licence = LICENCE_DEFAULT;
-	s->threads = pool_default_threads();
-	s->level = 3;
-}
-
-static void make_recipe(const struct settings *s, struct recipe *r)
-{
-	scale_recipe(&s->wish, r);
-	r->seed = s->seed;
-	r->block_traces = (uint32_t)s->block_traces;
-	r->variants = (uint32_t)s->variants;
-	r->row_bytes = (uint32_t)s->row_bytes;
-	r->errors_mpct = s->errors_mpct;
-	r->order = (uint32_t)s->order;
+	*s = (struct settings){
+		.licence = LICENCE_DEFAULT, .threads = pool_default_threads(), .level = 3};
+	recipe_options_init(&s->recipe);
 }
 
 // ---- Printing ------------------------------------------------------------------------------
@@ -294,8 +212,9 @@ static enum status run_plan(const struct settings *s, struct err *e)
 	struct recipe r;
 	enum status st;
 
-	make_recipe(s, &r);
-	st = generator_new(&g, &r, e);
+	st = recipe_options_make(&s->recipe, &r, e);
+	if (st == OK)
+		st = generator_new(&g, &r, e);
 	if (st == OK)
 		st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
 	if (st == OK) {
@@ -419,6 +338,24 @@ static enum status write_corpus(const struct settings *s, const struct generator
 	return st;
 }
 
+// Texts of the manifest, which is UTF-8.
+static enum status check_texts(const struct settings *s, struct err *e)
+{
+	const struct {
+		const char *option, *text;
+	} texts[] = {
+		{"title", s->title}, {"description", s->description}, {"licence", s->licence}};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		const char *t = texts[i].text;
+
+		if (t != NULL && !utf8_valid(t, strlen(t)))
+			return err_set(e, ERR_USAGE, "--%s is not valid UTF-8",
+				       texts[i].option);
+	}
+	return OK;
+}
+
 static enum status run_generate(const struct settings *s, struct err *e)
 {
 	struct generator *g = NULL;
@@ -428,8 +365,11 @@ static enum status run_generate(const struct settings *s, struct err *e)
 	if (s->out == NULL || s->out[0] == '\0')
 		return err_set(e, ERR_USAGE, "generate needs --out DIR");
 	catch_signals();
-	make_recipe(s, &r);
-	st = generator_new(&g, &r, e);
+	st = check_texts(s, e);
+	if (st == OK)
+		st = recipe_options_make(&s->recipe, &r, e);
+	if (st == OK)
+		st = generator_new(&g, &r, e);
 	if (st == OK)
 		st = check_disk(s, g, e);
 	if (st == OK)

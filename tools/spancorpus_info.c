@@ -6,38 +6,6 @@
 
 #include "tools/spancorpus.h"
 
-struct recipe_field {
-	const char *name;
-	json_int_t value;
-};
-
-#define RECIPE_FIELDS 17
-
-static void recipe_fields(const struct recipe *r, struct recipe_field out[RECIPE_FIELDS])
-{
-	const struct recipe_field f[RECIPE_FIELDS] = {
-		{"content_version", r->content_version},
-		{"seed", (json_int_t)r->seed},
-		{"spans", (json_int_t)r->spans},
-		{"traces", (json_int_t)r->traces},
-		{"services", (json_int_t)r->services},
-		{"instances", (json_int_t)r->instances},
-		{"operations", (json_int_t)r->operations},
-		{"window_ms", (json_int_t)r->window_ms},
-		{"block_traces", r->block_traces},
-		{"variants", r->variants},
-		{"row_bytes", r->row_bytes},
-		{"errors_mpct", r->errors_mpct},
-		{"order", r->order},
-		{"zipf_services_mpct", r->zipf_services_mpct},
-		{"zipf_operations_mpct", r->zipf_operations_mpct},
-		{"class_simple_pct", r->class_simple_pct},
-		{"class_medium_pct", r->class_medium_pct},
-	};
-
-	memcpy(out, f, sizeof(f));
-}
-
 static uint64_t stored_bytes(const struct manifest *m)
 {
 	uint64_t sum = 0;
@@ -56,7 +24,7 @@ static void print_json(const struct source *s, const char *digest, const char *e
 {
 	const struct manifest *m = &s->corpus.manifest;
 	const struct dict *d = &s->corpus.dict;
-	struct recipe_field field[RECIPE_FIELDS];
+	struct recipe_value field[RECIPE_FIELD_COUNT];
 	json_t *o = json_object(), *recipe = json_object(), *files = json_array(),
 	       *dict = json_object();
 
@@ -73,10 +41,10 @@ static void print_json(const struct source *s, const char *digest, const char *e
 	set_text(o, "licence", m->about.licence);
 	set_text(o, "generator", m->about.generator);
 	set_text(o, "zstd_version", m->about.zstd_version);
-	recipe_fields(&m->recipe, field);
-	for (size_t i = 0; i < RECIPE_FIELDS; i++)
-		json_object_set_new(recipe, field[i].name, json_integer(field[i].value));
-	json_object_set_new(recipe, "base_epoch_ms", json_integer(m->recipe.base_epoch_ms));
+	recipe_values(&m->recipe, field);
+	for (size_t i = 0; i < RECIPE_FIELD_COUNT; i++)
+		json_object_set_new(recipe, field[i].name,
+				    json_integer((json_int_t)field[i].value));
 	json_object_set_new(o, "recipe", recipe);
 	json_object_set_new(dict, "bytes", json_integer((json_int_t)s->corpus.dict_bytes.size));
 	json_object_set_new(dict, "services", json_integer(d->service_count));
@@ -110,7 +78,7 @@ static void print_text(const struct source *s, const char *digest, const char *e
 {
 	const struct manifest *m = &s->corpus.manifest;
 	const struct dict *d = &s->corpus.dict;
-	struct recipe_field field[RECIPE_FIELDS];
+	struct recipe_value field[RECIPE_FIELD_COUNT];
 	uint64_t stored = stored_bytes(m);
 	size_t present = 0;
 
@@ -139,11 +107,11 @@ static void print_text(const struct source *s, const char *digest, const char *e
 	       m->format_version, m->recipe.content_version,
 	       m->about.generator != NULL ? m->about.generator : "?",
 	       m->about.zstd_version != NULL ? m->about.zstd_version : "?");
-	recipe_fields(&m->recipe, field);
+	recipe_values(&m->recipe, field);
 	fputs("recipe      ", stdout);
-	for (size_t i = 1; i < RECIPE_FIELDS; i++)
-		printf("%s%s=%lld", i > 1 && i % 4 == 1 ? "\n             " : " ",
-		       field[i].name, (long long)field[i].value);
+	for (size_t i = 1; i < RECIPE_FIELD_COUNT; i++)
+		printf("%s%s=%" PRIu64, i > 1 && i % 4 == 1 ? "\n             " : " ",
+		       field[i].name, field[i].value);
 	putchar('\n');
 }
 

@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "common/clock.h"
+#include "gen/plan.h"
 #include "tools/spancorpus.h"
 
 #define TRACE_SIZE_MAX 4096
@@ -56,13 +57,6 @@ static int compare_u32(const void *a, const void *b)
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return x < y ? -1 : x > y;
-}
-
-static int compare_u64_down(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x > y ? -1 : x < y;
 }
 
 static uint32_t sample_at(const struct samples *s, double p) // sorted
@@ -226,29 +220,31 @@ static uint64_t seen(const uint64_t *v, uint32_t count)
 	return n;
 }
 
-// Share of the most popular 20 % of items, in percent. Sorts v.
-static double top_share(uint64_t *v, uint32_t count, uint64_t rows)
+// Every item has exactly the rows that the law gives it; items are ranked by popularity.
+static void claim_law(struct stats *st, const char *what, const uint64_t *rows, uint32_t count,
+		      const struct zipf_law *law)
 {
-	uint64_t top = 0;
+	uint64_t *quota = mem_zalloc((size_t)count + 1, sizeof(*quota));
+	uint64_t top = law->top_mpct != 0 ? law->top_mpct : 20000, top_rows = 0, differ = 0;
+	char name[64], expected[64];
 
-	qsort(v, count, sizeof(*v), compare_u64_down);
-	for (uint32_t i = 0; i < count / 5; i++)
-		top += v[i];
-	return rows > 0 ? 100.0 * (double)top / (double)rows : 0;
-}
-
-static void claim_share(struct stats *st, const char *name, uint64_t *v, uint32_t count,
-			uint32_t want_mpct)
-{
-	// Quotas are rounded to whole rows: one row an item where rows are few.
-	double share = top_share(v, count, st->rows), want = want_mpct / 1000.0;
-	uint32_t top = count / 5;
-	double slack = 0.01 + 100.0 * top / (double)(st->rows > 0 ? st->rows : 1) *
-				      (st->rows <= 100000);
-	char text[48];
-
-	snprintf(text, sizeof(text), "%.2f +- %.2f %%", want, slack);
-	claim(st, name, text, fabs(share - want) <= slack, "%.3f %%", share);
+	if (count > 0 && !quota_zipf(st->rows, count, law, quota))
+		differ = count;
+	for (uint32_t i = 0; i < count; i++) {
+		differ += rows[i] != quota[i];
+		top_rows += i < u64_max(count * top / 100000, 1) ? rows[i] : 0;
+	}
+	snprintf(name, sizeof(name), "popularity of %s", what);
+	if (law->top_mpct != 0)
+		snprintf(expected, sizeof(expected), "quotas of %g/%g",
+			 law->share_mpct / 1000.0, law->top_mpct / 1000.0);
+	else
+		snprintf(expected, sizeof(expected), "quotas of exponent %g",
+			 law->exponent / 1000.0);
+	claim(st, name, expected, differ == 0,
+	      "%" PRIu64 " of %u differ; the top %g %% have %.3f %%", differ, count,
+	      (double)top / 1000, 100.0 * (double)top_rows / (double)(st->rows + !st->rows));
+	free(quota);
 }
 
 // Root starts over 20 equal windows, stratified: chi-square far above its 99.9 % point would
@@ -313,6 +309,8 @@ static void make_claims(struct stats *st)
 
 	claim_operations_per_service(st);
 	if (whole) {
+		struct zipf_law services = plan_service_law(r),
+				operations = plan_operation_law(r);
 		uint64_t simple = r->traces * r->class_simple_pct / 100,
 			 medium = r->traces * r->class_medium_pct / 100;
 
@@ -332,10 +330,9 @@ static void make_claims(struct stats *st)
 			    seen(st->instance_rows, d->instance_count));
 		claim_count(st, "operations", r->operations,
 			    seen(st->operation_rows, d->operation_count));
-		claim_share(st, "rows of the top 20 % of services", st->service_rows,
-			    d->service_count, r->zipf_services_mpct);
-		claim_share(st, "rows of the top 20 % of operations", st->operation_rows,
-			    d->operation_count, r->zipf_operations_mpct);
+		claim_law(st, "services", st->service_rows, d->service_count, &services);
+		claim_law(st, "operations", st->operation_rows, d->operation_count,
+			  &operations);
 		claim_uniform(st);
 	}
 	if (st->row_size.count > 0) {

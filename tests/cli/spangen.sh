@@ -46,7 +46,7 @@ ok spancorpus info --json c
 [ "$(field out rows)" = 30000 ] || fail "info: $(field out rows) rows"
 
 # Refused, with the option to change.
-refuse 2 '8\.0\.\.33\.0.*--spans must be 800\.\.3300' spangen plan --spans 700 --traces 100
+refuse 2 '8\.00\.\.33\.00.*--spans must be 800\.\.3300' spangen plan --spans 700 --traces 100
 refuse 2 '--spans' spangen plan --spans 3301 --traces 100
 refuse 2 'operations are too many.*--operations' spangen plan --spans 2000 --operations 1000
 refuse 2 'services are too many.*--services' spangen plan --spans 2000 --services 900

@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=3ace5b28161ab50f507d23e814fd0dca
+golden=6f5adc5c1b23eaaf20e37d83f7d271c2
 
 digest() {
 	local dir=$1

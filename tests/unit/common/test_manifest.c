@@ -59,10 +59,13 @@ static void recipe_bytes_are_canonical(void **state)
 {
 	// Field numbers and varints, zeros too.
 	static const uint8_t wanted[] = {
-		0x08, 0x00, 0x10, 0x07, 0x18, 0x06, 0x20, 0x03, 0x28, 0x02, 0x30, 0x03, 0x38,
-		0x02, 0x40, 0xe8, 0x07, 0x48, 0x02, 0x50, 0x01, 0x58, 0x64, 0x60, 0x88, 0x27,
-		0x68, 0x00, 0x70, 0x80, 0xd0, 0xea, 0xb6, 0xb7, 0x33, 0x78, 0x80, 0xf1, 0x04,
-		0x80, 0x01, 0x80, 0xf1, 0x04, 0x88, 0x01, 0x14, 0x90, 0x01, 0x3c,
+		0x08, 0x00, 0x10, 0x07, 0x18, 0x06, 0x20, 0x03, 0x28, 0x02, 0x30, 0x03,
+		0x38, 0x02, 0x40, 0xe8, 0x07, 0x48, 0x02, 0x50, 0x01, 0x58, 0x64, 0x60,
+		0x88, 0x27, 0x68, 0x00, 0x70, 0x80, 0xd0, 0xea, 0xb6, 0xb7, 0x33, 0x78,
+		0x80, 0xf1, 0x04, 0x80, 0x01, 0x80, 0xf1, 0x04, 0x88, 0x01, 0x14, 0x90,
+		0x01, 0x3c, 0x98, 0x01, 0xa0, 0x9c, 0x01, 0xa0, 0x01, 0xa0, 0x9c, 0x01,
+		0xa8, 0x01, 0x00, 0xb0, 0x01, 0x00, 0xb8, 0x01, 0x00, 0xc0, 0x01, 0x98,
+		0x75, 0xc8, 0x01, 0x00, 0xd0, 0x01, 0x00,
 	};
 	struct recipe out;
 	struct buf b;
@@ -78,12 +81,12 @@ static void recipe_bytes_are_canonical(void **state)
 	// One spelling only.
 	assert_fails(recipe_decode(b.data, b.size - 3, &out, &e), e, ERR_FORMAT,
 		     "recipe: not in canonical form");
-	pb_put_uint(&b, 18, 60);
+	pb_put_uint(&b, 26, 0);
 	assert_fails(recipe_decode(b.data, b.size, &out, &e), e, ERR_FORMAT,
 		     "recipe: not in canonical form");
-	pb_put_uint(&b, 19, 1);
+	pb_put_uint(&b, 27, 1);
 	assert_fails(recipe_decode(b.data, b.size, &out, &e), e, ERR_VERSION,
-		     "recipe: unknown field 19 (made by a newer version?)");
+		     "recipe: unknown field 27 (made by a newer version?)");
 	buf_free(&b);
 }
 
@@ -106,6 +109,15 @@ static void recipe_ranges_are_checked(void **state)
 	r.class_medium_pct = 81;
 	assert_fails(recipe_check(&r, &e), e, ERR_FORMAT,
 		     "recipe: class_simple_pct and class_medium_pct pass 100 %");
+	r = tiny_recipe;
+	r.zipf_services_exponent = 1100; // beside a share
+	assert_fails(recipe_check(&r, &e), e, ERR_FORMAT,
+		     "recipe: zipf_services_mpct 80000, _top_mpct 20000 and _exponent 1100 are "
+		     "neither a share of the top items nor an exponent");
+	r.zipf_services_mpct = r.zipf_services_top_mpct = 0;
+	assert_ok(recipe_check(&r, &e), e);
+	r.zipf_operations_mpct = 19999; // less than the share of the items
+	assert_int_equal(recipe_check(&r, &e), ERR_FORMAT);
 	r.content_version = CONTENT_VERSION + 1;
 	assert_int_equal(recipe_check(&r, &e), ERR_VERSION);
 	assert_non_null(strstr(e.text, "use a release whose --version names content version"));
@@ -301,6 +313,35 @@ static void damage_is_found(void **state)
 	buf_free(&b);
 }
 
+static void recipe_of_another_version_is_refused(void **state)
+{
+	struct manifest_file file[2];
+	struct manifest m;
+	struct recipe r;
+	struct buf b;
+	struct err e = {0};
+
+	(void)state;
+	make_manifest(&m, file);
+	m.file_count = 0; // what else the manifest says does not matter
+	format(&m, &b);
+	assert_ok(manifest_recipe((const char *)b.data, b.size, &r, &e), e);
+	assert_true(recipe_equal(&r, &m.recipe));
+	b.data[b.size / 2] ^= 1;
+	assert_int_not_equal(manifest_recipe((const char *)b.data, b.size, &r, &e), OK);
+	buf_free(&b);
+	m.recipe.content_version = CONTENT_VERSION + 7;
+	m.recipe.cardinality = 0; // a field that other version has otherwise
+	format(&m, &b);
+	assert_int_equal(manifest_recipe((const char *)b.data, b.size, &r, &e), ERR_VERSION);
+	assert_non_null(strstr(e.text, "use the release that made it: test"));
+	assert_non_null(
+		strstr(e.text, "but spangen " SPANGEN_VERSION " makes content version"));
+	buf_free(&b);
+	assert_fails(manifest_recipe("{}", 2, &r, &e), e, ERR_FORMAT,
+		     "manifest: \"format\" is not \"spangen-corpus\": not a corpus of spangen");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +353,7 @@ int main(void)
 		cmocka_unit_test(parser_refuses_what_does_not_fit),
 		cmocka_unit_test(foreign_json_is_named),
 		cmocka_unit_test(damage_is_found),
+		cmocka_unit_test(recipe_of_another_version_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A hand-made corpus of two blocks, three traces and six rows that has every kind of hole, both
 // id styles, calls by own and callee's templates, and literal rows (one of them with a child).
-// A header, because a unit test links its layer only.
+// A header, because a unit test links its layer only. `test_corpus DIR` writes it as
+// fixtures/golden/tiny has it.
 #ifndef TESTS_TINY_CORPUS_H
 #define TESTS_TINY_CORPUS_H
 
@@ -28,6 +29,9 @@ static const struct recipe tiny_recipe = {
 	.zipf_operations_mpct = 80000,
 	.class_simple_pct = 20,
 	.class_medium_pct = 60,
+	.zipf_services_top_mpct = 20000,
+	.zipf_operations_top_mpct = 20000,
+	.cardinality = 15000,
 };
 
 // Entry span: a tag whose value is a text with two holes.

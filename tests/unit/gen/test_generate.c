@@ -183,7 +183,7 @@ static void test_refused(void **state)
 	assert_non_null(strstr(e.text, "rows have at least"));
 	r.traces = 1000;
 	assert_int_equal(generator_new(&g, &r, &e), ERR_USAGE);
-	assert_non_null(strstr(e.text, "8.0..33.0"));
+	assert_non_null(strstr(e.text, "8.00..33.00"));
 	assert_null(g);
 }
 

@@ -22,6 +22,8 @@ static struct plan *make_plan(const struct recipe *r)
 	return p;
 }
 
+static const struct zipf_law eighty_twenty = {20000, 80000, 0};
+
 // ---- quota ---------------------------------------------------------------------------------
 
 static void test_split(void **state)
@@ -53,7 +55,7 @@ static void test_zipf_known(void **state)
 		uint64_t *q = mem_alloc(known[i].count * sizeof(*q));
 		uint64_t sum = 0, top = 0;
 
-		assert_true(quota_zipf(known[i].rows, known[i].count, 80000, q));
+		assert_true(quota_zipf(known[i].rows, known[i].count, &eighty_twenty, q));
 		for (uint32_t k = 0; k < known[i].count; k++) {
 			sum += q[k];
 			top += k < known[i].count / 5 ? q[k] : 0;
@@ -74,16 +76,55 @@ static void test_zipf_few_rows(void **state)
 	uint64_t sum = 0;
 
 	(void)state;
-	assert_true(quota_zipf(400, 100, 80000, q)); // the rarer 80 share exactly 80
+	assert_true(quota_zipf(400, 100, &eighty_twenty, q)); // the rarer 80 share exactly 80
 	for (uint32_t i = 0; i < 100; i++) {
 		assert_true(q[i] >= 1);
 		sum += q[i];
 	}
 	assert_true(sum == 400);
 	assert_true(q[99] == 1 && q[20] == 1);
-	assert_false(quota_zipf(397, 100, 80000, q));
-	assert_true(quota_zipf(7, 1, 80000, q));
+	assert_false(quota_zipf(397, 100, &eighty_twenty, q));
+	assert_true(quota_zipf(7, 1, &eighty_twenty, q));
 	assert_true(q[0] == 7);
+}
+
+// The exponent's law, item by item, against sums made by hand: 1/1 + 1/2 + 1/3 + 1/4 = 25/12.
+static void test_zipf_exponent(void **state)
+{
+	static const struct zipf_law one = {.exponent = 1000}, flat = {.exponent = 0},
+				     steep = {.exponent = 4000};
+	uint64_t q[100];
+	uint64_t sum = 0;
+
+	(void)state;
+	assert_true(quota_zipf(2500, 4, &one, q));
+	assert_true(q[0] == 1200 && q[1] == 600 && q[2] == 400 && q[3] == 300);
+	assert_true(quota_zipf(103, 100, &flat, q));
+	for (uint32_t i = 0; i < 100; i++)
+		assert_true(q[i] == (i < 3 ? 2 : 1));
+	assert_true(quota_zipf(1000, 100, &steep, q)); // 1 / 100^4 is far below a row
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_true(q[i] >= 1 && (i == 0 || q[i] <= q[i - 1]));
+		sum += q[i];
+	}
+	assert_true(sum == 1000);
+	assert_false(quota_zipf(99, 100, &one, q));
+}
+
+static void test_zipf_shares(void **state)
+{
+	static const struct zipf_law ten = {10000, 90000, 0}, alike = {20000, 20000, 0};
+	uint64_t q[100];
+	uint64_t top = 0;
+
+	(void)state;
+	assert_true(quota_zipf(100000, 100, &ten, q));
+	for (uint32_t i = 0; i < 10; i++)
+		top += q[i];
+	assert_true(top == 90000 && q[9] >= q[10]);
+	assert_true(quota_zipf(1000, 10, &alike, q));
+	assert_true(q[0] == 100 && q[9] == 100);
+	assert_false(quota_zipf(1000, 3, &alike, q)); // one of three has 33 %
 }
 
 static void check_sizes(uint32_t traces, uint64_t rows, const uint8_t *sizes)
@@ -311,10 +352,10 @@ static void test_refused(void **state)
 	(void)state;
 	make_recipe(&r, SCALE_SMALL, 0);
 	r.traces = 13000;
-	assert_fails(
-		plan_new(&p, &r, &e), e, ERR_USAGE,
-		"100000 spans in 13000 traces: the mean must be 8.0..33.0 spans per trace, "
-		"so --spans must be 104000..429000");
+	assert_fails(plan_new(&p, &r, &e), e, ERR_USAGE,
+		     "100000 spans in 13000 traces: with --complexity 20/60/20 the mean must "
+		     "be 8.00..33.00 spans per trace, "
+		     "so --spans must be 104000..429000");
 	assert_null(p);
 	make_recipe(&r, SCALE_SMALL, 0);
 	r.block_traces = 7;
@@ -330,7 +371,7 @@ static void test_refused(void **state)
 	assert_fails(
 		plan_new(&p, &r, &e), e, ERR_USAGE,
 		"1000 operations are too many for 2000 spans: each must occur, and the rarer "
-		"four fifths share 20.000 % of the spans; lower --operations or raise --spans");
+		"ones share 20.000 % of the spans; lower --operations or raise --spans");
 	make_recipe(&r, SCALE_SMALL, 33);
 	r.traces = 1;
 	assert_fails(
@@ -346,7 +387,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split),	      cmocka_unit_test(test_zipf_known),
-		cmocka_unit_test(test_zipf_few_rows), cmocka_unit_test(test_trace_sizes),
+		cmocka_unit_test(test_zipf_few_rows), cmocka_unit_test(test_zipf_exponent),
+		cmocka_unit_test(test_zipf_shares),   cmocka_unit_test(test_trace_sizes),
 		cmocka_unit_test(test_joint_exact),   cmocka_unit_test(test_joint_lookup),
 		cmocka_unit_test(test_scales),	      cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_seed),	      cmocka_unit_test(test_refused),

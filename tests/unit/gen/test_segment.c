@@ -5,8 +5,7 @@
 
 #include "common/pb.h"
 #include "common/render.h"
-#include "gen/catalog.h"
-#include "gen/segment.h"
+#include "gen/segment_private.h"
 
 #define EPOCH INT64_C(1767225600000)
 
@@ -264,7 +263,10 @@ static void fixture_init(struct fixture *f, uint64_t seed, uint32_t variants, ui
 				    .zipf_services_mpct = 80000,
 				    .zipf_operations_mpct = 80000,
 				    .class_simple_pct = 20,
-				    .class_medium_pct = 60};
+				    .class_medium_pct = 60,
+				    .zipf_services_top_mpct = 20000,
+				    .zipf_operations_top_mpct = 20000,
+				    .cardinality = 15000};
 	assert_ok(plan_new(&f->plan, &f->recipe, &e), e);
 	assert_ok(segment_set_new(&f->set, f->plan, scale, &e), e);
 	f->dict = segment_set_dict(f->set);
@@ -320,8 +322,8 @@ static void check_template(const struct dict *d, const struct operation *op, uin
 
 static void operations_have_entry_calls_and_errors(void **state)
 {
-	// Of any number of variants, one byte must hold a template's number.
-	static const uint32_t variants[] = {1, 2, 5, 1000};
+	// Every span but that of a pool has its variants, however many.
+	static const uint32_t variants[] = {1, 2, 5, VARIANTS_MAX};
 	struct fixture f;
 
 	(void)state;
@@ -332,7 +334,8 @@ static void operations_have_entry_calls_and_errors(void **state)
 			const struct span_template *t = &f.dict->template[op->first_template];
 			uint32_t calls = 0, call_errors = 0, inner_errors = 0;
 
-			assert_in_range(op->template_count, 6, 63);
+			assert_in_range(op->template_count, 4 + 2 * variants[v],
+					8 + OP_SLOTS_MAX * variants[v]);
 			assert_int_equal(segment_operation_is_async(f.set, i),
 					 op->peer.size > 0);
 			assert_true(!t[0].is_error && t[1].is_error);
@@ -618,6 +621,57 @@ static void blobs_are_segments(void **state)
 	fixture_deinit(&f);
 }
 
+// All laws of self times have the same means, and their own shapes.
+static void self_times_keep_their_means(void **state)
+{
+	struct segment_set *s = mem_zalloc(1, sizeof(*s));
+	uint64_t wanted[SIGMAS] = {0};
+
+	(void)state;
+	for (uint32_t law = SELF_TIME_LOGNORMAL; law <= SELF_TIME_FIXED; law++) {
+		segment_time_tables(s, law);
+		assert_int_equal(s->has_tail, law == SELF_TIME_LOGNORMAL);
+		for (uint32_t i = 0; i < SIGMAS; i++) {
+			const uint32_t *q = s->quantile[i];
+			uint64_t sum = 0;
+
+			for (uint32_t j = 0; j + 1 < QUANTILES; j++) {
+				assert_true(q[j] <= q[j + 1]);
+				sum += q[j] + q[j + 1];
+			}
+			if (s->has_tail) // 1 % are 20 times as long
+				sum = wanted[i] = sum * 119 / 100;
+			assert_in_range(sum, wanted[i] * 995 / 1000, wanted[i] * 1005 / 1000);
+			if (law == SELF_TIME_FIXED)
+				assert_true(q[0] == q[QUANTILES - 1]);
+			if (law == SELF_TIME_UNIFORM)
+				assert_true(q[0] == 0 && q[256] - 4 * q[64] < 8);
+			if (law == SELF_TIME_EXPONENTIAL) // the median is log(2) of the mean
+				assert_in_range(q[128] * UINT64_C(51200) / sum, 68, 71);
+		}
+	}
+	free(s);
+}
+
+// Cardinality is the number of ids and caps other numbers; words stay.
+static void cardinality_caps_numbers(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < hole_class_count; i++) {
+		const struct hole_class *c = &hole_classes[i];
+
+		if (c->mark == MARK_NUMBER && c->letter == 'i') {
+			assert_int_equal(hole_class_range(c, 1), 1);
+			assert_int_equal(hole_class_range(c, 1000000000), 1000000000);
+		} else if (c->mark == MARK_NUMBER) {
+			assert_int_equal(hole_class_range(c, 3), 3);
+			assert_int_equal(hole_class_range(c, 1000000000), c->range);
+		} else {
+			assert_int_equal(hole_class_range(c, 3), c->range);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -631,6 +685,8 @@ int main(void)
 		cmocka_unit_test(instances_are_unique),
 		cmocka_unit_test(rows_are_laid_out_in_time),
 		cmocka_unit_test(blobs_are_segments),
+		cmocka_unit_test(self_times_keep_their_means),
+		cmocka_unit_test(cardinality_caps_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
