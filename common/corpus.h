@@ -129,6 +129,10 @@ struct block {
 	struct buf literal_data;      // all literal blobs, one after the other
 	struct column32 literal_size; // bytes of each
 	struct buf id_value;
+	// Rows (by rising number: first, then differences) that are output later than their
+	// order says, and rows that are output twice; by: how much later (section 5.5 of
+	// FORMAT.md).
+	struct column32 late_row, late_by, duplicate_row, duplicate_by;
 };
 
 void block_init(struct block *b);
@@ -155,7 +159,7 @@ enum status block_parse(const void *payload, size_t size_bytes, struct block *b,
 // What a block's skippable header frame says; fixed layout, see FORMAT.md.
 struct block_header {
 	uint64_t number, first_trace, first_row;
-	uint32_t traces, rows, spans;
+	uint32_t traces, rows, spans, duplicates;
 	uint64_t min_start_ms,
 		max_start_ms;  // least and greatest row start, relative to the epoch, skew
 			       // included; may be negative: stored + 2^32

@@ -48,7 +48,11 @@ void column64_put(struct column64 *c, uint64_t v)
 	X(20, template, BLOCK_SPANS_MAX)                                                       \
 	X(21, span_start_ms, BLOCK_SPANS_MAX)                                                  \
 	X(22, span_duration_ms, BLOCK_SPANS_MAX)                                               \
-	X(26, word_value, BLOCK_HOLES_MAX)
+	X(26, word_value, BLOCK_HOLES_MAX)                                                     \
+	X(30, late_row, BLOCK_ROWS_MAX)                                                        \
+	X(31, late_by, BLOCK_ROWS_MAX)                                                         \
+	X(32, duplicate_row, BLOCK_ROWS_MAX)                                                   \
+	X(33, duplicate_by, BLOCK_ROWS_MAX)
 #define COLUMNS64(X)                                                                           \
 	X(5, trace_start_ms, BLOCK_ROWS_MAX)                                                   \
 	X(24, number_value, BLOCK_HOLES_MAX)                                                   \
@@ -134,6 +138,10 @@ static void put_block(struct buf *out, const struct block *b)
 	put_literals(out, b);
 	if (b->id_value.size > 0)
 		pb_put_bytes(out, 28, b->id_value.data, b->id_value.size);
+	pb_put_packed32(out, 30, b->late_row.v, b->late_row.count);
+	pb_put_packed32(out, 31, b->late_by.v, b->late_by.count);
+	pb_put_packed32(out, 32, b->duplicate_row.v, b->duplicate_row.count);
+	pb_put_packed32(out, 33, b->duplicate_by.v, b->duplicate_by.count);
 }
 
 // The message is written behind a gap that holds the longest header, and moved down: a block is
@@ -335,6 +343,8 @@ static enum status check_lengths(const struct block *b, struct err *e)
 		{"span_count", b->span_count.count, rows},
 		{"span_start_ms", b->span_start_ms.count, spans - rows},
 		{"span_duration_ms", b->span_duration_ms.count, spans - rows},
+		{"late_by", b->late_by.count, b->late_row.count},
+		{"duplicate_by", b->duplicate_by.count, b->duplicate_row.count},
 	};
 
 	if (rows == 0)
@@ -371,6 +381,23 @@ static enum status check_row(const struct block *b, size_t row, size_t ordinal, 
 		return bad_value("sequence", row, "is out of range", e);
 	if (b->span_count.v[row] == 0)
 		return bad_value("span_count", row, "is 0", e);
+	return OK;
+}
+
+// Rows that move: each once, and a distance that could be.
+static enum status check_moves(const struct column32 *row, const char *row_name,
+			       const struct column32 *by, const char *by_name, size_t rows,
+			       struct err *e)
+{
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < row->count; i++) {
+		at += row->v[i];
+		if ((i > 0 && row->v[i] == 0) || at >= rows)
+			return bad_value(row_name, i, "is no row, or one again", e);
+		if (by->v[i] == 0 || by->v[i] > rows)
+			return bad_value(by_name, i, "is out of range", e);
+	}
 	return OK;
 }
 
@@ -428,6 +455,12 @@ enum status block_parse(const void *payload, size_t size_bytes, struct block *b,
 		s = check_lengths(b, e);
 	if (s == OK)
 		s = check_rows(b, e);
+	if (s == OK)
+		s = check_moves(&b->late_row, "late_row", &b->late_by, "late_by", block_rows(b),
+				e);
+	if (s == OK)
+		s = check_moves(&b->duplicate_row, "duplicate_row", &b->duplicate_by,
+				"duplicate_by", block_rows(b), e);
 	return s;
 }
 

@@ -92,7 +92,7 @@ void block_header_encode(const struct block_header *h, uint8_t out[BLOCK_HEADER_
 	store_le32(out + 32, h->traces);
 	store_le32(out + 36, h->rows);
 	store_le32(out + 40, h->spans);
-	store_le32(out + 44, 0);
+	store_le32(out + 44, h->duplicates);
 	store_le64(out + 48, h->min_start_ms);
 	store_le64(out + 56, h->max_start_ms);
 	memcpy(out + 64, h->content.bytes, 16);
@@ -108,16 +108,13 @@ enum status block_header_decode(const uint8_t in[BLOCK_HEADER_SIZE], struct bloc
 	if (!frame_is(in, BLOCK_HEADER_MAGIC, BLOCK_HEADER_SIZE) ||
 	    !frame_is_whole(in, BLOCK_HEADER_SIZE))
 		return err_set(e, ERR_DAMAGED, "block header is damaged; " REMEDY);
-	if (load_le32(in + 44) != 0)
-		return err_set(e, ERR_VERSION,
-			       "block header was made by a newer version; use that one to "
-			       "read it");
 	h->number = load_le64(in + 8);
 	h->first_trace = load_le64(in + 16);
 	h->first_row = load_le64(in + 24);
 	h->traces = load_le32(in + 32);
 	h->rows = load_le32(in + 36);
 	h->spans = load_le32(in + 40);
+	h->duplicates = load_le32(in + 44);
 	h->min_start_ms = load_le64(in + 48);
 	h->max_start_ms = load_le64(in + 56);
 	h->content = load_digest(in + 64);

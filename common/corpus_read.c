@@ -425,6 +425,10 @@ static enum status get_header(const uint8_t *bytes, uint64_t number, uint64_t si
 	if (h->stored_size != size - BLOCK_HEADER_SIZE)
 		return err_set(e, ERR_DAMAGED,
 			       "its header and the seek table do not agree; " REMEDY);
+	if (h->rows > BLOCK_ROWS_MAX || h->duplicates > h->rows)
+		return err_set(e, ERR_FORMAT,
+			       "its header says %" PRIu32 " rows and %" PRIu32 " duplicates",
+			       h->rows, h->duplicates);
 	return OK;
 }
 
@@ -527,7 +531,8 @@ static enum status matches_header(const struct block *b, const struct block_head
 {
 	if (b->number == h->number && b->first_trace == h->first_trace &&
 	    b->first_row == h->first_row && b->trace_size.count == h->traces &&
-	    block_rows(b) == h->rows && b->template.count == h->spans)
+	    block_rows(b) == h->rows && b->template.count == h->spans &&
+	    b->duplicate_row.count == h->duplicates)
 		return OK;
 	return err_set(e, ERR_FORMAT, "header and content do not agree; " REMEDY);
 }

@@ -80,6 +80,7 @@ enum status frame_write_block(struct frame_writer *w, const struct block *b,
 	h->traces = (uint32_t)b->trace_size.count;
 	h->rows = (uint32_t)block_rows(b);
 	h->spans = (uint32_t)b->template.count;
+	h->duplicates = (uint32_t)b->duplicate_row.count;
 	h->content = digest_of(w->payload.data, w->payload.size);
 	h->stored = digest_of(out->data, out->size);
 	h->payload_size = w->payload.size;

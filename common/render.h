@@ -57,8 +57,10 @@ struct render_block {
 	uint32_t *trace_of;    // row -> trace index in the block
 	uint32_t *trace_first; // trace -> its first row (traces + 1 entries)
 	uint32_t *first_span;  // row -> its first entry in the span columns (rows + 1 entries)
+	uint32_t outputs;      // rows, and copies of the rows that come twice
 	uint32_t *order;       // output position -> row; by (row start, trace, ordinal) or by
-			       // arrival, as the recipe says
+			       // arrival, as the recipe says, late rows and copies in their place
+	uint8_t *is_copy;      // output position -> 1: the row has been output before
 	uint32_t *bound;       // row -> its blob takes no more bytes; UINT32_MAX: unknown
 	int64_t *start_rel_ms; // row -> start relative to the epoch, skew included (the
 			       // column's value minus the epoch)
@@ -68,7 +70,8 @@ struct render_block {
 	uint32_t *literal_at; // row -> offset of its blob in literal_data (literal rows only)
 	struct render_span *span; // one per inner span
 	uint32_t *scratch;	  // for sorting
-	size_t row_capacity, span_capacity, trace_capacity;
+	int64_t *key;		  // to sort by
+	size_t output_capacity, row_capacity, span_capacity, trace_capacity;
 };
 
 void render_block_init(struct render_block *rb, const struct render *r);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/order.h"
 #include "common/render_private.h"
 
 void render_block_init(struct render_block *rb, const struct render *r)
@@ -25,6 +26,8 @@ void render_block_free(struct render_block *rb)
 	free(rb->literal_at);
 	free(rb->span);
 	free(rb->scratch);
+	free(rb->key);
+	free(rb->is_copy);
 	memset(rb, 0, sizeof(*rb));
 }
 
@@ -36,7 +39,6 @@ static void grow(struct render_block *rb, size_t rows, size_t spans, size_t trac
 			mem_realloc(rb->trace_of, rb->row_capacity, sizeof(*rb->trace_of));
 		rb->first_span = mem_realloc(rb->first_span, rb->row_capacity + 1,
 					     sizeof(*rb->first_span));
-		rb->order = mem_realloc(rb->order, rb->row_capacity, sizeof(*rb->order));
 		rb->bound = mem_realloc(rb->bound, rb->row_capacity, sizeof(*rb->bound));
 		rb->start_rel_ms = mem_realloc(rb->start_rel_ms, rb->row_capacity,
 					       sizeof(*rb->start_rel_ms));
@@ -45,6 +47,13 @@ static void grow(struct render_block *rb, size_t rows, size_t spans, size_t trac
 		rb->literal_at =
 			mem_realloc(rb->literal_at, rb->row_capacity, sizeof(*rb->literal_at));
 		rb->scratch = mem_realloc(rb->scratch, rb->row_capacity, sizeof(*rb->scratch));
+		rb->key = mem_realloc(rb->key, rb->row_capacity, sizeof(*rb->key));
+	}
+	if (rb->outputs > rb->output_capacity) {
+		rb->output_capacity = rb->outputs + rb->outputs / 4;
+		rb->order = mem_realloc(rb->order, rb->output_capacity, sizeof(*rb->order));
+		rb->is_copy =
+			mem_realloc(rb->is_copy, rb->output_capacity, sizeof(*rb->is_copy));
 	}
 	if (spans > rb->span_capacity) {
 		rb->span_capacity = spans + spans / 4;
@@ -170,52 +179,27 @@ static void set_spans_of_row(struct render_block *rb, uint32_t row, struct hole_
 		span[finished++].finish = open;
 }
 
-// Stable least-significant-digit radix sort of rows by key (start, or end for arrival order):
-// ties keep (trace, ordinal).
 static void set_order(struct render_block *rb)
 {
 	const struct block *b = rb->b;
-	bool arrival = rb->r->recipe->order == ORDER_ARRIVAL;
-	int64_t least = INT64_MAX, most = INT64_MIN;
-	uint32_t *from = rb->order, *to = rb->scratch;
+	const struct order_moves late = {b->late_row.v, b->late_by.v,
+					 (uint32_t)b->late_row.count};
+	const struct order_moves copies = {b->duplicate_row.v, b->duplicate_by.v,
+					   (uint32_t)b->duplicate_row.count};
+	const int64_t *key = rb->start_rel_ms;
 
-	for (uint32_t i = 0; i < rb->rows; i++) {
-		int64_t key = rb->start_rel_ms[i] + (arrival ? (int64_t)b->latency_ms.v[i] : 0);
-
-		least = key < least ? key : least;
-		most = key > most ? key : most;
-		from[i] = i;
+	if (rb->r->recipe->order == ORDER_ARRIVAL) {
+		for (uint32_t i = 0; i < rb->rows; i++)
+			rb->key[i] = rb->start_rel_ms[i] + b->latency_ms.v[i];
+		key = rb->key;
 	}
-	for (uint32_t shift = 0; rb->rows > 1 && ((uint64_t)(most - least) >> shift) != 0;
-	     shift += 11) {
-		uint32_t count[2048] = {0};
-		uint32_t sum = 0;
-		uint32_t *swap = from;
-
-		for (uint32_t i = 0; i < rb->rows; i++) {
-			int64_t key = rb->start_rel_ms[i] +
-				      (arrival ? (int64_t)b->latency_ms.v[i] : 0);
-
-			count[(uint64_t)(key - least) >> shift & 2047]++;
-		}
-		for (uint32_t i = 0; i < ARRAY_LEN(count); i++) {
-			uint32_t n = count[i];
-
-			count[i] = sum;
-			sum += n;
-		}
-		for (uint32_t i = 0; i < rb->rows; i++) {
-			uint32_t row = from[i];
-			int64_t key = rb->start_rel_ms[row] +
-				      (arrival ? (int64_t)b->latency_ms.v[row] : 0);
-
-			to[count[(uint64_t)(key - least) >> shift & 2047]++] = row;
-		}
-		from = to;
-		to = swap;
-	}
-	rb->order = from;
-	rb->scratch = to;
+	order_sort(key, rb->rows, rb->order, rb->scratch);
+	if (late.count > 0)
+		order_move_late(rb->order, rb->rows, &late);
+	if (copies.count > 0)
+		order_add_copies(rb->order, rb->rows, &copies, rb->is_copy);
+	else
+		memset(rb->is_copy, 0, rb->rows);
 }
 
 void render_block_set(struct render_block *rb, const struct block *b)
@@ -224,6 +208,7 @@ void render_block_set(struct render_block *rb, const struct block *b)
 
 	rb->b = b;
 	rb->rows = (uint32_t)block_rows(b);
+	rb->outputs = rb->rows + (uint32_t)b->duplicate_row.count;
 	rb->traces = (uint32_t)b->trace_size.count;
 	grow(rb, rb->rows, b->template.count, rb->traces);
 	set_rows(rb);

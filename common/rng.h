@@ -26,6 +26,10 @@ enum rng_stream {
 	RNG_TEMPLATE = 14,  // texts of templates
 	RNG_QUOTA = 15,	    // order of cells in the joint table
 	RNG_SAMPLE = 16,    // which rows a reader samples (never content)
+	RNG_LATE = 24,	    // which rows come late ...
+	RNG_LATE_BY = 25,   // ... and by how much
+	RNG_DUPLICATE = 26, // the same of rows that come twice
+	RNG_DUPLICATE_BY = 27,
 };
 
 static inline uint64_t rng_mix(uint64_t z)

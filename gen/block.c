@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/pb.h"
 #include "common/rng.h"
+#include "gen/disorder.h"
 #include "gen/generate_private.h"
 #include "gen/shape.h"
 
@@ -238,4 +239,6 @@ void generator_block(const struct generator *g, struct generator_scratch *s, uin
 		at += size;
 	}
 	h->spans = (uint32_t)b->template.count;
+	disorder_block(plan_recipe(g->plan), g->dict, &pb, b);
+	h->duplicates = (uint32_t)b->duplicate_row.count;
 }

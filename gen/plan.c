@@ -367,10 +367,21 @@ uint32_t plan_instance_service(const struct plan *p, uint32_t instance)
 	return low;
 }
 
-// Error rows among the first `row` rows.
-static uint64_t errors_before(const struct plan *p, uint64_t row)
+// What a share of all rows leaves for these: the shares of all blocks add up.
+static uint32_t share_of(uint64_t first_row, uint32_t rows, uint32_t mpct)
 {
-	return u64_mul_div(row, p->recipe.errors_mpct, 100000);
+	return (uint32_t)(u64_mul_div(first_row + rows, mpct, 100000) -
+			  u64_mul_div(first_row, mpct, 100000));
+}
+
+uint32_t plan_late_rows(const struct recipe *r, uint64_t first_row, uint32_t rows)
+{
+	return (uint32_t)u64_min(share_of(first_row, rows, r->late_mpct), rows - 1);
+}
+
+uint32_t plan_duplicate_rows(const struct recipe *r, uint64_t first_row, uint32_t rows)
+{
+	return share_of(first_row, rows, r->duplicates_mpct);
 }
 
 static uint64_t window_at(const struct plan *p, uint64_t trace)
@@ -399,8 +410,9 @@ void plan_block(const struct plan *p, uint64_t block, struct plan_block *out, ui
 		sizes[i] = g->size[rng_perm_at(&perm, before + i)];
 		out->rows += sizes[i];
 	}
-	out->error_rows = (uint32_t)(errors_before(p, out->first_row + out->rows) -
-				     errors_before(p, out->first_row));
+	out->error_rows = share_of(out->first_row, out->rows, p->recipe.errors_mpct);
+	out->late_rows = plan_late_rows(&p->recipe, out->first_row, out->rows);
+	out->duplicate_rows = plan_duplicate_rows(&p->recipe, out->first_row, out->rows);
 	out->window_begin_ms = window_at(p, trace);
 	out->window_end_ms = window_at(p, trace + out->traces);
 }

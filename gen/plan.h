@@ -37,10 +37,16 @@ uint32_t plan_instance_service(const struct plan *p,
 uint32_t plan_service_operations(const struct plan *p,
 				 uint32_t service); // how many operations it serves
 
+// Rows that come late among the rows first_row .. first_row + rows - 1 of a block: its share,
+// but one row must be on time. Rows that come twice.
+uint32_t plan_late_rows(const struct recipe *r, uint64_t first_row, uint32_t rows);
+uint32_t plan_duplicate_rows(const struct recipe *r, uint64_t first_row, uint32_t rows);
+
 struct plan_block {
 	uint64_t first_trace, first_row;
 	uint32_t traces, rows;
 	uint32_t error_rows;			 // exact
+	uint32_t late_rows, duplicate_rows;	 // exact: see plan_late_rows
 	uint64_t window_begin_ms, window_end_ms; // root starts lie in [begin, end)
 };
 

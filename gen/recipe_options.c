@@ -140,6 +140,11 @@ struct opt *recipe_options_table(struct recipe_options *o, struct opt *t)
 	*t++ = choice(o, "order", &o->order, "start|arrival",
 		      "Order of rows within a block: by start, or by end as agents report them "
 		      "(start).");
+	*t++ = percent(o, "late", &o->late_mpct, LATE_MAX_MPCT,
+		       "Rows that come later in their block than --order says (0).");
+	*t++ = percent(
+		o, "duplicates", &o->duplicates_mpct, PERCENT_100,
+		"Rows that come a second time, later in their block, beyond --spans (0).");
 	return t;
 }
 

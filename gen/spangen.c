@@ -300,6 +300,9 @@ static void print_manifest(const struct manifest *m, int64_t took_ns)
 	printf("digest      %s\n", digest);
 	printf("rows        %" PRIu64 " in %" PRIu64 " traces, %" PRIu64 " blocks\n", m->rows,
 	       m->traces, m->blocks);
+	if (m->recipe.duplicates_mpct != 0)
+		printf("duplicates  %" PRIu64 " rows come a second time\n",
+		       u64_mul_div(m->recipe.spans, m->recipe.duplicates_mpct, 100000));
 	printf("bytes       %" PRIu64 " in %zu data files, %" PRIu64 ".%02" PRIu64 " per row\n",
 	       stored, m->file_count, x100 / 100, x100 % 100);
 	printf("time        %s, %" PRIu64 " rows/s\n", time_text(ms, text),

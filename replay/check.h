@@ -25,7 +25,8 @@ struct check_report {
 	uint64_t traces, rows; // compared
 	uint64_t missing;      // rows not found
 	uint64_t different;    // rows found with another value
-	uint64_t copies;       // rows stored again: written twice, or a retry
+	uint64_t copies;       // rows stored more often than the corpus has them: a retry, or a
+			       // second run
 	uint64_t surplus;      // rows that are not expected: foreign, or beyond a limit
 	unsigned texts;
 	char text[CHECK_TEXTS][CHECK_TEXT_SIZE];

@@ -33,7 +33,8 @@ static enum status add_file(struct source *s, const struct manifest_file *f, uin
 			.number = n,
 			.first = s->rows,
 			.first_trace = h.first_trace,
-			.rows = (uint32_t)u64_min(h.rows, limit - s->rows),
+			.rows = (uint32_t)u64_min((uint64_t)h.rows + h.duplicates,
+						  limit - s->rows),
 			.traces = h.traces,
 			.min_rel_ms = (int64_t)h.min_start_ms - START_BIAS,
 			.max_rel_ms = (int64_t)h.max_start_ms - START_BIAS,
@@ -69,7 +70,7 @@ static enum status find_bounds(struct source *s, struct err *e)
 
 	if (st != OK)
 		return st;
-	if (b->rb.rows != last->rows) {
+	if (b->rb.outputs != last->rows) {
 		last->min_rel_ms = INT64_MAX;
 		last->max_rel_ms = INT64_MIN;
 		for (uint32_t i = 0; i < last->rows; i++) {
@@ -196,12 +197,12 @@ enum status source_get_part(struct source *s, size_t index, struct source_block 
 		block_delete(b);
 		return st;
 	}
-	if (block_rows(&b->block) < p->rows) {
+	if (block_rows(&b->block) + b->block.duplicate_row.count < p->rows) {
 		st = err_set(e, ERR_DAMAGED,
 			     "corpus %s: block %llu: %zu rows, %u when it was opened: the file "
 			     "has changed",
 			     s->corpus.dir, (unsigned long long)p->number,
-			     block_rows(&b->block), p->rows);
+			     block_rows(&b->block) + b->block.duplicate_row.count, p->rows);
 		block_delete(b);
 		return st;
 	}

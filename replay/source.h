@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a corpus by position: 0, 1, 2, ... in output order over the blocks that are there.
-// Blocks are read once, kept while somebody needs them, and reused. One thread.
+// Rows of a corpus by position: 0, 1, 2, ... in output order over the blocks that are there,
+// copies of rows that come twice among them. Blocks are read once, kept while somebody needs
+// them, and reused. One thread.
 #ifndef REPLAY_SOURCE_H
 #define REPLAY_SOURCE_H
 
@@ -33,7 +34,7 @@ struct source {
 	struct block_reader *reader;
 	struct source_part *part; // owned
 	size_t part_count;
-	uint64_t rows;			// in all parts
+	uint64_t rows;			// in all parts; one that comes twice counts twice
 	int64_t min_rel_ms, max_rel_ms; // least and greatest row start, relative to the epoch;
 					// exact with a limit too
 	struct source_block *idle, *idle_last; // loaded, not needed: oldest first

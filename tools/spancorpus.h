@@ -68,9 +68,9 @@ void *segment_json(struct view blob, struct err *e);
 // Appends a text as a JSON string. The text is UTF-8.
 void json_put_text(struct buf *out, struct view text);
 // Appends a row as JSON without its end: the ten columns, open for one more member.
-void json_put_columns(struct buf *out, const struct row *r);
+void json_put_columns(struct buf *out, const struct row *r, bool is_copy);
 // Appends a row as one line of JSON: the ten columns, the blob as base64 (dataBinary).
-void json_put_row(struct buf *out, const struct row *r);
+void json_put_row(struct buf *out, const struct row *r, bool is_copy);
 
 // Segments as OTLP requests; one worker's scratch memory. json: OTLP JSON instead of protobuf.
 struct otlp;

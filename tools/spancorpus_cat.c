@@ -27,7 +27,7 @@ static int put_json(const char *data, size_t size, void *out)
 	return b->failed ? -1 : 0;
 }
 
-static enum status print_row(struct cat *c, const struct row *r, struct err *e)
+static enum status print_row(struct cat *c, const struct row *r, bool is_copy, struct err *e)
 {
 	enum status s = OK;
 
@@ -37,14 +37,14 @@ static enum status print_row(struct cat *c, const struct row *r, struct err *e)
 
 		if (segment == NULL)
 			return e->code;
-		json_put_columns(&c->line, r);
+		json_put_columns(&c->line, r, is_copy);
 		buf_put_view(&c->line, VIEW(",\"segment\":"));
 		if (json_dump_callback(segment, put_json, &c->line, JSON_COMPACT) != 0)
 			s = err_set(e, ERR_FORMAT, "the segment cannot be printed as JSON");
 		buf_put_view(&c->line, VIEW("}\n"));
 		json_decref(segment);
 	} else {
-		json_put_row(&c->line, r);
+		json_put_row(&c->line, r, is_copy);
 	}
 	if (s == OK)
 		s = buf_check(&c->line, "a row as JSON", e);
@@ -56,7 +56,7 @@ static enum status print_row(struct cat *c, const struct row *r, struct err *e)
 
 static enum status cat_block(struct cat *c, struct block_worker *w, struct err *e)
 {
-	for (uint32_t i = 0; i < w->rows.rows; i++) {
+	for (uint32_t i = 0; i < w->rows.outputs; i++) {
 		uint32_t row = w->rows.order[i];
 		struct row r;
 		enum status s;
@@ -72,7 +72,7 @@ static enum status cat_block(struct cat *c, struct block_worker *w, struct err *
 		}
 		s = render_row(&w->rows, row, c->epoch_ms, &w->row, &r, e);
 		if (s == OK)
-			s = print_row(c, &r, e);
+			s = print_row(c, &r, w->rows.is_copy[i] != 0, e);
 		if (s != OK)
 			return err_prefix(e, "block %" PRIu64 ": row %" PRIu64, w->block.number,
 					  w->block.first_row + row);

@@ -69,10 +69,11 @@ static void csv_row(struct buf *out, const struct row *r)
 	buf_put_u8(out, '\n');
 }
 
-static enum status put_row(const struct export *x, unsigned worker, uint32_t row,
+static enum status put_row(const struct export *x, unsigned worker, uint32_t position,
 			   struct buf *out, struct err *e)
 {
 	struct block_worker *w = &x->worker[worker];
+	uint32_t row = w->rows.order[position];
 	struct row r;
 	enum status s;
 
@@ -91,7 +92,7 @@ static enum status put_row(const struct export *x, unsigned worker, uint32_t row
 		csv_row(out, &r);
 		break;
 	case FORMAT_JSONL:
-		json_put_row(out, &r);
+		json_put_row(out, &r, w->rows.is_copy[position] != 0);
 		break;
 	case FORMAT_OTLP:
 	case FORMAT_OTLP_JSON:
@@ -121,9 +122,9 @@ static enum status render_part(void *ctx, unsigned worker, unsigned slot, uint64
 			return s;
 		x->loaded[worker] = number + 1;
 	}
-	last = w->rows.rows * (part + 1) / x->parts;
-	for (uint64_t i = w->rows.rows * part / x->parts; s == OK && i < last; i++) {
-		s = put_row(x, worker, w->rows.order[i], out, e);
+	last = (uint64_t)w->rows.outputs * (part + 1) / x->parts;
+	for (uint64_t i = (uint64_t)w->rows.outputs * part / x->parts; s == OK && i < last; i++) {
+		s = put_row(x, worker, (uint32_t)i, out, e);
 		if (s != OK)
 			err_prefix(e, "block %" PRIu64 ": row %" PRIu64, number,
 				   w->block.first_row + w->rows.order[i]);

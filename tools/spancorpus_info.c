@@ -15,6 +15,14 @@ static uint64_t stored_bytes(const struct manifest *m)
 	return sum;
 }
 
+// Copies beyond the rows of the data files, which follow each other.
+static uint64_t duplicates(const struct manifest *m)
+{
+	uint64_t first = m->file[0].first_row, share = m->recipe.duplicates_mpct;
+
+	return u64_mul_div(first + m->rows, share, 100000) - u64_mul_div(first, share, 100000);
+}
+
 static void set_text(json_t *o, const char *key, const char *text)
 {
 	json_object_set_new(o, key, json_string(text != NULL ? text : ""));
@@ -32,6 +40,7 @@ static void print_json(const struct source *s, const char *digest, const char *e
 	json_object_set_new(o, "rows", json_integer((json_int_t)m->rows));
 	json_object_set_new(o, "traces", json_integer((json_int_t)m->traces));
 	json_object_set_new(o, "blocks", json_integer((json_int_t)m->blocks));
+	json_object_set_new(o, "duplicates", json_integer((json_int_t)duplicates(m)));
 	json_object_set_new(o, "stored_bytes", json_integer((json_int_t)stored_bytes(m)));
 	set_text(o, "epoch", epoch);
 	json_object_set_new(o, "epoch_ms", json_integer(m->epoch_ms));
@@ -93,6 +102,9 @@ static void print_text(const struct source *s, const char *digest, const char *e
 		printf("licence      %s\n", m->about.licence);
 	printf("rows         %" PRIu64 "\ntraces       %" PRIu64 "\nblocks       %" PRIu64 "\n",
 	       m->rows, m->traces, m->blocks);
+	if (m->recipe.late_mpct != 0 || m->recipe.duplicates_mpct != 0)
+		printf("disorder     %" PRIu64 " rows come twice, %u.%03u %% late\n",
+		       duplicates(m), m->recipe.late_mpct / 1000, m->recipe.late_mpct % 1000);
 	printf("stored       %" PRIu64 " bytes in %zu files, %.1f bytes a row\n", stored,
 	       m->file_count, m->rows != 0 ? (double)stored / (double)m->rows : 0.0);
 	if (present != m->file_count)

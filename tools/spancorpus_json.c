@@ -243,7 +243,7 @@ static void put_member(struct buf *out, enum column column, struct view text)
 	json_put_text(out, text);
 }
 
-void json_put_columns(struct buf *out, const struct row *r)
+void json_put_columns(struct buf *out, const struct row *r, bool is_copy)
 {
 	put_member(out, COL_SERVICE_ID, r->service_id);
 	put_member(out, COL_SERVICE_INSTANCE_ID, r->service_instance_id);
@@ -255,14 +255,16 @@ void json_put_columns(struct buf *out, const struct row *r)
 	put_member(out, COL_PARENT_SPAN_ID, r->parent_span_id);
 	put_member(out, COL_OPERATION_NAME, r->operation_name);
 	put_member(out, COL_COMPONENT, r->component);
+	if (is_copy)
+		buf_put_view(out, VIEW(",\"duplicate\":true"));
 }
 
-void json_put_row(struct buf *out, const struct row *r)
+void json_put_row(struct buf *out, const struct row *r, bool is_copy)
 {
 	size_t size = base64_size(r->blob.size);
 	uint8_t *text;
 
-	json_put_columns(out, r);
+	json_put_columns(out, r, is_copy);
 	buf_put_view(out, VIEW(",\"dataBinary\":\""));
 	text = buf_reserve(out, size);
 	if (text != NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/pb.h"
+#include "gen/plan.h"
 #include "tools/spancorpus.h"
 
 void finding_add(struct findings *f, const char *fmt, ...)
@@ -365,6 +366,22 @@ static void check_sequences(const struct block *b, const char *where, struct fin
 	free(seen);
 }
 
+// As many rows come late and twice as the recipe says.
+static void check_disorder(const struct block_worker *w, const struct recipe *r,
+			   const char *where, struct findings *f)
+{
+	const struct block *b = &w->block;
+	uint32_t late = plan_late_rows(r, b->first_row, w->rows.rows);
+	uint32_t copies = plan_duplicate_rows(r, b->first_row, w->rows.rows);
+
+	if (b->late_row.count != late)
+		finding_add(f, "%s: %zu rows come late, not %u", where, b->late_row.count,
+			    late);
+	if (b->duplicate_row.count != copies)
+		finding_add(f, "%s: %zu rows come twice, not %u", where, b->duplicate_row.count,
+			    copies);
+}
+
 void check_rows(struct block_worker *w, const struct source *s, const char *where,
 		struct findings *f)
 {
@@ -417,6 +434,7 @@ void check_rows(struct block_worker *w, const struct source *s, const char *wher
 					    r.trace_id.data, wrong);
 		}
 	}
+	check_disorder(w, recipe, where, f);
 	for (size_t i = 0; i < longest; i++) {
 		buf_free(&g[i].blob);
 		free(g[i].span);

@@ -29,6 +29,7 @@ struct samples {
 struct stats {
 	const struct source *source;
 	uint64_t rows, traces, errors, simple, medium, blocks, inner_spans;
+	uint64_t late, late_wanted, copies, copies_wanted, copies_wrong;
 	uint64_t *service_rows, *operation_rows, *instance_rows;
 	uint8_t *served; // service x operation bitmap, one byte each, or NULL when too large
 	uint64_t start_bin[20];
@@ -113,7 +114,7 @@ static enum status sample_rows(struct stats *st, struct block_worker *w, struct 
 {
 	int64_t epoch = st->source->corpus.manifest.epoch_ms;
 
-	for (uint32_t i = 0; i < w->rows.rows; i++) {
+	for (uint32_t i = 0; i < w->rows.outputs; i++) {
 		uint32_t row = w->rows.order[i];
 		struct row r;
 		enum status s = render_row(&w->rows, row, epoch, &w->row, &r, e);
@@ -122,8 +123,10 @@ static enum status sample_rows(struct stats *st, struct block_worker *w, struct 
 			return s;
 		buf_clear(&st->row_text);
 		row_text(&st->row_text, &r);
-		sample_put(&st->row_size, (uint32_t)row_size(&r));
-		st->row_bytes += row_size(&r);
+		if (!w->rows.is_copy[i]) {
+			sample_put(&st->row_size, (uint32_t)row_size(&r));
+			st->row_bytes += row_size(&r);
+		}
 		add_piece(st, &st->in_order, &st->order_piece, &st->row_text, PIECE_ORDER, 3);
 		add_piece(st, &st->per_series, &st->series[w->block.instance.v[row]],
 			  &st->row_text, PIECE_SERIES, 1);
@@ -179,6 +182,42 @@ static void count_columns(struct stats *st, const struct block_worker *w)
 		if (i % 16 == 0)
 			sample_put(&st->latency, b->latency_ms.v[i]);
 	}
+}
+
+// The key by which the recipe orders rows; equal ones stand as in the block.
+static int64_t output_key(const struct block_worker *w, const struct recipe *r, uint32_t row)
+{
+	return w->rows.start_rel_ms[row] +
+	       (r->order == ORDER_ARRIVAL ? (int64_t)w->block.latency_ms.v[row] : 0);
+}
+
+// Late is what stands behind a row that it belongs before; a copy stands behind its row. Read
+// from the order of output alone, not from the columns that made it.
+static void count_disorder(struct stats *st, const struct block_worker *w)
+{
+	const struct recipe *r = &st->source->corpus.manifest.recipe;
+	uint8_t *times = mem_zalloc((size_t)w->rows.rows + 1, 1);
+	uint32_t last = UINT32_MAX;
+
+	for (uint32_t i = 0; i < w->rows.outputs; i++) {
+		uint32_t row = w->rows.order[i];
+		int64_t key = output_key(w, r, row);
+
+		st->copies_wrong += (w->rows.is_copy[i] != 0) != (times[row] == 1);
+		st->copies += times[row] == 1;
+		if (times[row]++ > 0)
+			continue;
+		if (last != UINT32_MAX && (key < output_key(w, r, last) ||
+					   (key == output_key(w, r, last) && row < last)))
+			st->late++;
+		else
+			last = row;
+	}
+	for (uint32_t row = 0; row < w->rows.rows; row++)
+		st->copies_wrong += times[row] < 1 || times[row] > 2;
+	st->late_wanted += plan_late_rows(r, w->block.first_row, w->rows.rows);
+	st->copies_wanted += plan_duplicate_rows(r, w->block.first_row, w->rows.rows);
+	free(times);
 }
 
 static void claim(struct stats *st, const char *name, const char *expected, bool holds,
@@ -308,6 +347,11 @@ static void make_claims(struct stats *st)
 	char text[64];
 
 	claim_operations_per_service(st);
+	claim_count(st, "late rows", st->late_wanted, st->late);
+	snprintf(text, sizeof(text), "%" PRIu64 ", later and once each", st->copies_wanted);
+	claim(st, "duplicates beyond the rows", text,
+	      st->copies == st->copies_wanted && st->copies_wrong == 0,
+	      "%" PRIu64 ", %" PRIu64 " out of place", st->copies, st->copies_wrong);
 	if (whole) {
 		struct zipf_law services = plan_service_law(r),
 				operations = plan_operation_law(r);
@@ -356,7 +400,7 @@ static void make_claims(struct stats *st)
 		      sample_at(&st->latency, 0.99), st->latency.v[st->latency.count - 1]);
 	}
 	// The band is a claim of the presets: with few operations, rows are more alike.
-	if (r->operations >= 1000)
+	if (r->operations >= 1000 && r->duplicates_mpct == 0)
 		report_ratio(st, "compression, rows in order (zstd -3, 1 MiB)",
 			     "3 to 8 (real: 3.7)", &st->in_order, 3, 8);
 	else
@@ -446,6 +490,7 @@ static enum status measure(struct stats *st, uint64_t sample, struct log *log, s
 		if (s != OK)
 			break;
 		count_columns(st, w);
+		count_disorder(st, w);
 		if (step > 0 && n % step == 0)
 			s = sample_rows(st, w, e);
 		log_progress(log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64, n + 1,

@@ -33,9 +33,18 @@ static enum status decode(const void *data, size_t size, struct block *b, struct
 	return s;
 }
 
+static void disordered(struct block *b)
+{
+	tiny_block0(b);
+	TINY_PUT32(&b->late_row, 0, 3);
+	TINY_PUT32(&b->late_by, 1, 4);
+	TINY_PUT32(&b->duplicate_row, 2);
+	TINY_PUT32(&b->duplicate_by, 2);
+}
+
 static void round_trip_keeps_every_column(void **state)
 {
-	void (*const make[])(struct block *) = {tiny_block0, tiny_block1};
+	void (*const make[])(struct block *) = {tiny_block0, tiny_block1, disordered};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(make); i++) {
@@ -140,6 +149,40 @@ static void drop_id(struct block *b)
 {
 	b->id_value.size--;
 }
+static void late_outside(struct block *b)
+{
+	TINY_PUT32(&b->late_row, 1, 3);
+	TINY_PUT32(&b->late_by, 1, 1);
+}
+static void late_again(struct block *b)
+{
+	TINY_PUT32(&b->late_row, 1, 0);
+	TINY_PUT32(&b->late_by, 1, 1);
+}
+static void late_by_0(struct block *b)
+{
+	TINY_PUT32(&b->late_row, 0, 2);
+	TINY_PUT32(&b->late_by, 4, 0);
+}
+static void late_by_5(struct block *b)
+{
+	TINY_PUT32(&b->late_row, 0);
+	TINY_PUT32(&b->late_by, 5);
+}
+static void late_by_missing(struct block *b)
+{
+	TINY_PUT32(&b->late_row, 0);
+}
+static void duplicate_outside(struct block *b)
+{
+	TINY_PUT32(&b->duplicate_row, 4);
+	TINY_PUT32(&b->duplicate_by, 1);
+}
+static void duplicate_by_missing(struct block *b)
+{
+	TINY_PUT32(&b->duplicate_row, 0, 1);
+	TINY_PUT32(&b->duplicate_by, 1);
+}
 static void no_rows(struct block *b)
 {
 	block_reset(b);
@@ -191,6 +234,13 @@ static void decoder_refuses(void **state)
 		{drop_literal, "column literal_value has 0 values instead of 1"},
 		{drop_id, "column id_value has 47 values instead of 48"},
 		{word, "column word_value: value 1 is not in the dictionary"},
+		{late_outside, "column late_row: value 1 is no row, or one again"},
+		{late_again, "column late_row: value 1 is no row, or one again"},
+		{late_by_0, "column late_by: value 1 is out of range"},
+		{late_by_5, "column late_by: value 0 is out of range"},
+		{late_by_missing, "column late_by has 0 values instead of 1"},
+		{duplicate_outside, "column duplicate_row: value 0 is no row, or one again"},
+		{duplicate_by_missing, "column duplicate_by has 1 values instead of 2"},
 	};
 
 	(void)state;

@@ -361,6 +361,27 @@ static void output_order_is_by_start(void **state)
 	assert_int_equal(f->rb.order[2], 0);
 }
 
+// Without late rows: 2, 1, 0. Row 2 late behind row 1, then a copy of row 1 behind row 2.
+static void late_rows_and_copies_have_their_places(void **state)
+{
+	static const uint32_t wanted[] = {1, 2, 1, 0};
+	struct fixture *f = *state;
+
+	column32_put(&f->b.late_row, 2);
+	column32_put(&f->b.late_by, 1);
+	column32_put(&f->b.duplicate_row, 1);
+	column32_put(&f->b.duplicate_by, 1);
+	render_block_set(&f->rb, &f->b);
+	assert_int_equal(f->rb.rows, 3);
+	assert_int_equal(f->rb.outputs, 4);
+	assert_memory_equal(f->rb.order, wanted, sizeof(wanted));
+	assert_memory_equal(f->rb.is_copy, "\0\0\1\0", 4);
+	f->b.duplicate_row.count = f->b.duplicate_by.count = 0;
+	render_block_set(&f->rb, &f->b);
+	assert_int_equal(f->rb.outputs, 3);
+	assert_memory_equal(f->rb.is_copy, "\0\0\0", 3);
+}
+
 static void epoch_moves_times_only(void **state)
 {
 	struct fixture *f = *state;
@@ -410,6 +431,7 @@ int main(void)
 		T(columns_say_the_same),
 		T(literal_row_is_copied_and_raw_ids_are_hex),
 		T(output_order_is_by_start),
+		T(late_rows_and_copies_have_their_places),
 		T(epoch_moves_times_only),
 		T(an_area_too_small_is_refused),
 	};

@@ -149,6 +149,51 @@ static void test_reader_accepts(void **state)
 	generator_free(g);
 }
 
+// Exact shares in every block, stored and checked by the reader; one block of one row has no
+// room.
+static void test_disorder(void **state)
+{
+	static const uint32_t block_traces[] = {1, 8, 100};
+	struct err e = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(block_traces); i++) {
+		uint64_t late = 0, copies = 0, alone = 0;
+		struct generator_scratch *s;
+		struct generator *g = NULL;
+		struct block_header h;
+		struct recipe r;
+		struct block b;
+
+		scale_recipe(&(struct scale_wish){.scale = SCALE_SMALL, .spans = 4000}, &r);
+		r.block_traces = block_traces[i];
+		r.late_mpct = 50000;
+		r.duplicates_mpct = 12345;
+		assert_ok(generator_new(&g, &r, &e), e);
+		s = generator_scratch_new(g);
+		block_init(&b);
+		for (uint64_t n = 0; n < recipe_blocks(&r); n++) {
+			struct buf payload;
+
+			encode(g, s, n, &payload, &h);
+			assert_ok(block_parse(payload.data, payload.size, &b, &e), e);
+			assert_int_equal(b.late_row.count,
+					 plan_late_rows(&r, h.first_row, h.rows));
+			assert_int_equal(h.duplicates, b.duplicate_row.count);
+			late += b.late_row.count;
+			copies += h.duplicates;
+			alone += h.rows == 1 && h.first_row % 2 == 1;
+			buf_free(&payload);
+		}
+		assert_int_equal(late + alone, 2000);
+		assert_int_equal(copies, 493); // floor of 493.8
+		assert_true((alone > 0) == (i == 0));
+		block_free(&b);
+		generator_scratch_free(s);
+		generator_free(g);
+	}
+}
+
 static void test_calibrated(void **state)
 {
 	static const uint32_t wanted[] = {4000, 5000, 6000};
@@ -192,7 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_block_is_pure),  cmocka_unit_test(test_seeds_differ),
 		cmocka_unit_test(test_reader_accepts), cmocka_unit_test(test_calibrated),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused),	       cmocka_unit_test(test_disorder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
