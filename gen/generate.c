@@ -59,7 +59,8 @@ static void make_sequence(struct generator *g)
 #define SCALE_MIN 64u
 #define SCALE_MAX 32768u
 #define TRIALS_MAX 12u
-#define TOLERANCE_PER_MILLE 5u
+#define TOLERANCE_PER_MILLE 5u // wished
+#define TOLERANCE_MOST 20u     // what steps of whole spans may cost
 
 struct sampler {
 	const struct generator *g;
@@ -115,15 +116,20 @@ static enum status measure(const struct generator *g, uint32_t *mean_x100, struc
 	return st;
 }
 
-static bool close_enough(uint32_t mean_x100, uint32_t wanted_bytes)
+// How far a mean is from the wanted one, in 1/100 byte.
+static uint64_t distance(uint32_t mean_x100, uint32_t wanted_bytes)
 {
 	uint64_t wanted = (uint64_t)wanted_bytes * 100;
-	uint64_t off = mean_x100 > wanted ? mean_x100 - wanted : wanted - mean_x100;
 
-	return off * 1000 <= wanted * TOLERANCE_PER_MILLE;
+	return mean_x100 > wanted ? mean_x100 - wanted : wanted - mean_x100;
 }
 
-// A text scale that was tried and the mean row it gave. Scale 0: none yet.
+static bool close_enough(uint32_t mean_x100, uint32_t wanted_bytes, uint64_t per_mille)
+{
+	return distance(mean_x100, wanted_bytes) * 1000 <= wanted_bytes * 100 * per_mille;
+}
+
+// A scale that was tried and the mean row it gave. Scale 0: none yet.
 struct trial {
 	uint32_t scale, mean_x100;
 };
@@ -162,16 +168,40 @@ static enum status try_scale(struct generator *g, struct trial *t, struct err *e
 	return s;
 }
 
+static enum status refuse_row_bytes(uint32_t wanted, const struct trial *low,
+				    const struct trial *high, struct err *e)
+{
+	if (low->scale == 0)
+		return err_set(e, ERR_USAGE,
+			       "--row-bytes %u is out of range for this recipe: expected "
+			       "%u..%u (the smallest rows are entries and calls)",
+			       wanted, (high->mean_x100 + 99) / 100, ROW_BYTES_MAX);
+	if (high->scale == 0)
+		return err_set(
+			e, ERR_USAGE,
+			"--row-bytes %u is out of range for this recipe: expected at most "
+			"%u",
+			wanted, low->mean_x100 / 100);
+	return err_set(
+		e, ERR_USAGE,
+		"--row-bytes %u cannot be met within %u %%: the nearest means are %u and "
+		"%u bytes",
+		wanted, TOLERANCE_MOST / 10, low->mean_x100 / 100, high->mean_x100 / 100);
+}
+
 static enum status calibrate(struct generator *g, struct err *e)
 {
 	uint32_t wanted = plan_recipe(g->plan)->row_bytes;
-	struct trial low = {0}, high = {0}, now = {.scale = SCALE_NOMINAL};
+	struct trial low = {0}, high = {0}, best = {0}, now = {.scale = SCALE_NOMINAL};
 
 	for (uint32_t i = 0; i < TRIALS_MAX; i++) {
 		enum status s = try_scale(g, &now, e);
 
-		if (s != OK || close_enough(now.mean_x100, wanted))
+		if (s != OK || close_enough(now.mean_x100, wanted, TOLERANCE_PER_MILLE))
 			return s;
+		if (best.scale == 0 ||
+		    distance(now.mean_x100, wanted) < distance(best.mean_x100, wanted))
+			best = now;
 		if (now.mean_x100 < wanted * 100)
 			low = now;
 		else
@@ -179,18 +209,9 @@ static enum status calibrate(struct generator *g, struct err *e)
 		if (!next_scale(&low, &high, wanted * 100, &now.scale))
 			break;
 	}
-	if (low.scale != 0 && high.scale != 0)
-		return err_set(
-			e, ERR_USAGE,
-			"--row-bytes %u cannot be met within 0.5 %%: the nearest means are "
-			"%u and %u bytes",
-			wanted, low.mean_x100 / 100, high.mean_x100 / 100);
-	return err_set(
-		e, ERR_USAGE,
-		"--row-bytes %u cannot be met within 0.5 %%: rows have at %s %u bytes on "
-		"average",
-		wanted, low.scale == 0 ? "least" : "most",
-		(low.scale == 0 ? high.mean_x100 : low.mean_x100) / 100);
+	if (close_enough(best.mean_x100, wanted, TOLERANCE_MOST))
+		return try_scale(g, &best, e);
+	return refuse_row_bytes(wanted, &low, &high, e);
 }
 
 // ---- Interface -----------------------------------------------------------------------------

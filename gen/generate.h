@@ -11,9 +11,10 @@
 
 struct generator;
 
-// Plan, dictionary and calibration: the length of long texts is chosen so that the mean row of
-// some sample blocks is within 0.5 % of recipe.row_bytes; ERR_USAGE with the reachable range
-// when no length does. Read-only afterwards, shared by workers.
+// Plan, dictionary and calibration: texts and spans are chosen so that the mean row of some
+// sample blocks is within 0.5 % of recipe.row_bytes, or within 2 % where whole spans do not
+// come closer; ERR_USAGE with the reachable range when none are. Read-only afterwards, shared
+// by workers.
 enum status generator_new(struct generator **out, const struct recipe *r,
 			  struct err *e) MUST_CHECK;
 void generator_free(struct generator *g); // NULL is fine

@@ -70,6 +70,8 @@ static enum status check_recipe(const struct recipe *r, struct err *e)
 		s = check_limit("operations", r->operations, OPERATIONS_MAX, e);
 	if (s == OK)
 		s = check_limit("variants", r->variants, VARIANTS_MAX, e);
+	if (s == OK)
+		s = check_limit("row-bytes", r->row_bytes, ROW_BYTES_MAX, e);
 	if (s != OK)
 		return s;
 	if (r->instances < r->services)

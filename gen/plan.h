@@ -13,6 +13,7 @@
 struct plan;
 
 // What the tables are made for.
+#define ROW_BYTES_MAX 65536u
 #define SERVICES_MAX 1000000u
 #define INSTANCES_MAX 10000000u
 #define OPERATIONS_MAX 100000u

@@ -126,9 +126,9 @@ struct opt *recipe_options_table(struct recipe_options *o, struct opt *t)
 		o, "self-time-dist", &o->self_time, "lognormal|exponential|uniform|fixed",
 		"Law of self times, of the same means; lognormal has a tail of twentyfold ones "
 		"(lognormal).");
-	*t++ = number(o, "row-bytes", &o->row_bytes, 500, 1000000,
-		      "Mean of blob and column texts of a row, calibrated on sample blocks to "
-		      "0.5 % (5000).");
+	*t++ = number(o, "row-bytes", &o->row_bytes, 1, ROW_BYTES_MAX,
+		      "Mean of blob and column texts of a row, to 64k, by longer texts and "
+		      "more spans (5000).");
 	*t++ = number(o, "variants", &o->variants, 1, VARIANTS_MAX,
 		      "Templates per inner span: with more, rows of an operation differ more, "
 		      "and the "

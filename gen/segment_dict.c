@@ -181,6 +181,15 @@ static void add_database(struct op_plan *p, uint32_t chance, uint32_t again, str
 	}
 }
 
+static void count_required(struct op_plan *p)
+{
+	p->required = 0;
+	for (uint32_t i = 0; i < p->unit_count; i++) {
+		if (p->unit[i].chance == 256)
+			p->required = (uint8_t)(p->required + p->unit[i].slot_count);
+	}
+}
+
 static void compose(struct op_plan *p, struct dice *d)
 {
 	bool business_fault = dice_percent(d, 30);
@@ -201,10 +210,8 @@ static void compose(struct op_plan *p, struct dice *d)
 		add_unit(p, SLOT_TX, 160, 0);
 	else if (extra < 80)
 		add_unit(p, SLOT_JSON, 150, 0);
-	for (uint32_t i = 0; i < p->unit_count; i++) {
-		if (p->unit[i].chance == 256)
-			p->required = (uint8_t)(p->required + p->unit[i].slot_count);
-	}
+	p->inner_max = INNER_USUAL;
+	count_required(p);
 	while (p->required < INNER_MIN) {
 		add_unit(p, SLOT_LOCAL, 256, 0);
 		p->required++;
@@ -229,8 +236,7 @@ static enum op_kind draw_kind(uint32_t layer, struct dice *d)
 
 // ---- Sizes ---------------------------------------------------------------------------------
 
-#define NOMINAL_ROW 5000u
-#define SPREAD_PCT 25u	  // an operation's mean row is within +- of the nominal
+#define SPREAD_PCT 25u	  // an operation's mean row is within +- of the recipe's
 #define HEADER_BYTES 168u // of a blob: ids and names
 #define COLUMN_BYTES 330u // text of the ten columns
 #define CALL_BYTES 265u	  // calls of a mean row, errors among them
@@ -307,30 +313,115 @@ static void count_slots(const struct op_plan *p, uint64_t key, uint32_t count[OP
 	}
 }
 
-// The size of SQL texts that gives rows of `target` bytes in the mean, when texts of PROBE_TEXT
-// give the sizes z.
-static uint32_t solve_text(const struct op_plan *p, const uint32_t count[OP_SLOTS_MAX],
-			   const struct sizes *z, uint32_t target)
-{
-	uint64_t texts = 0;
-	uint64_t sum = (uint64_t)(HEADER_BYTES + COLUMN_BYTES + CALL_BYTES + z->entry) * TRIALS;
-	int64_t change;
+// What rows of an operation take in the mean with texts of PROBE_TEXT, times TRIALS, and how
+// many texts are in them.
+struct volume {
+	uint64_t bytes, texts;
+};
 
-	sum += (uint64_t)(z->entry_error - z->entry) * TRIALS / 20; // 5 % error rows
+static struct volume measure_rows(const struct op_plan *p, const uint32_t count[OP_SLOTS_MAX],
+				  const struct sizes *z)
+{
+	struct volume v = {
+		(uint64_t)(HEADER_BYTES + COLUMN_BYTES + CALL_BYTES + z->entry) * TRIALS, 0};
+
+	v.bytes += (uint64_t)(z->entry_error - z->entry) * TRIALS / 20; // 5 % error rows
 	for (uint32_t i = 0; i < p->slot_count; i++) {
 		uint64_t rest =
 			z->slot_error[i] > z->slot[i] ? z->slot_error[i] - z->slot[i] : 0;
 
-		sum += (uint64_t)count[i] * z->slot[i] + rest * TRIALS * 29 / 1000;
-		texts += has_text(&p->slot[i]) ? count[i] : 0;
+		v.bytes += (uint64_t)count[i] * z->slot[i] + rest * TRIALS * 29 / 1000;
+		v.texts += has_text(&p->slot[i]) ? count[i] : 0;
 	}
-	if (texts == 0)
-		return PROBE_TEXT;
-	change = ((int64_t)target * TRIALS - (int64_t)sum) / (int64_t)texts;
-	change += PROBE_TEXT;
-	return change < TEXT_LEAST  ? TEXT_LEAST
-	       : change > TEXT_MOST ? TEXT_MOST
-				    : (uint32_t)change;
+	return v;
+}
+
+// The size of texts that gives rows of `target` bytes in the mean: below TEXT_LEAST or above
+// TEXT_MOST when none does.
+static int64_t solve_text(struct volume v, uint32_t target)
+{
+	int64_t lack = (int64_t)target * TRIALS - (int64_t)v.bytes;
+
+	if (v.texts == 0)
+		return lack < 0 ? 0 : TEXT_LEAST;
+	return PROBE_TEXT + lack / (int64_t)v.texts;
+}
+
+// ---- Small and large rows ------------------------------------------------------------------
+
+#define SHRINK_MOST 7u
+
+// Keeps the units that `keep` has a bit for.
+static void keep_units(struct op_plan *p, uint32_t keep)
+{
+	struct op_plan old = *p;
+
+	p->unit_count = p->slot_count = 0;
+	for (uint32_t i = 0; i < old.unit_count; i++) {
+		struct unit u = old.unit[i];
+
+		if ((keep >> i & 1) == 0)
+			continue;
+		if (i == old.fail_unit)
+			p->fail_unit = p->unit_count;
+		memcpy(&p->slot[p->slot_count], &old.slot[u.first_slot],
+		       u.slot_count * sizeof(*p->slot));
+		u.first_slot = p->slot_count;
+		p->slot_count = (uint8_t)(p->slot_count + u.slot_count);
+		p->unit[p->unit_count++] = u;
+	}
+	count_required(p);
+}
+
+// What a service leaves out whose rows are small, the longest first: request headers; spans
+// that do not always occur; parameters; all spans but the one that fails; the database; stacks
+// beside the failing span's;
+// every span but the entry and the calls: an error is the entry's then.
+static void shrink(struct op_plan *p, struct op_context *c, uint32_t level)
+{
+	uint32_t always = 0;
+
+	for (uint32_t i = 0; i < p->unit_count; i++)
+		always |= p->unit[i].chance == 256 ? UINT32_C(1) << i : 0;
+	c->http_headers = c->http_headers && level < 1;
+	if (level >= 2) {
+		for (uint32_t i = 0; i < p->unit_count; i++)
+			p->unit[i].again = 0;
+		keep_units(p, always);
+	}
+	c->http_params = c->http_params && level < 3;
+	c->sql_params = c->sql_params && level < 3;
+	if (level >= 5) {
+		p->fail_unit = 0; // a local span
+		c->fault = FAULT_BUSINESS;
+	}
+	if (level >= 4)
+		keep_units(p, UINT32_C(1) << p->fail_unit);
+	if (level >= 7)
+		keep_units(p, 0);
+	c->entry_log = c->entry_log && level < 6;
+	c->call_log = c->call_log && level < 6;
+}
+
+// Repeats the statement that always occurs until texts of three quarters of their most will do.
+static void grow(struct op_plan *p, const struct sizes *z, struct volume v, uint32_t target)
+{
+	int64_t wanted = TEXT_MOST * 3 / 4, once = 0;
+	int64_t lack = (int64_t)target * TRIALS - (int64_t)v.bytes -
+		       (wanted - PROBE_TEXT) * (int64_t)v.texts;
+	uint32_t at = 0;
+
+	while (p->unit[at].chance != 256 ||
+	       !has_text(&p->slot[p->unit[at].first_slot + p->unit[at].slot_count - 1]))
+		at++;
+	for (uint32_t i = 0; i < p->unit[at].slot_count; i++) {
+		uint32_t slot = p->unit[at].first_slot + i;
+
+		once += z->slot[slot] + (has_text(&p->slot[slot]) ? wanted - PROBE_TEXT : 0);
+	}
+	p->unit[at].extra = (uint16_t)u64_min((uint64_t)(lack / (once * TRIALS)) + 1,
+					      INNER_MAX / 2 / p->unit[at].slot_count);
+	p->inner_max = INNER_MAX;
 }
 
 // ---- Operations ----------------------------------------------------------------------------
@@ -382,8 +473,40 @@ struct op_builder {
 	struct template_list list, probe; // probe: thrown away after each operation
 	struct arena probe_arena;
 	uint32_t ordinal[3]; // next HTTP, RPC, MQ name
-	uint32_t text_scale_1024;
+	uint32_t scale_1024;
 };
+
+// Leaves out or repeats spans until texts of some size make rows of `target` bytes; returns
+// that size, or the nearest.
+static uint32_t fit_rows(struct op_builder *b, struct op_plan *p, struct op_context *c,
+			 uint32_t target, uint64_t key)
+{
+	const struct op_plan composed = *p;
+	const struct op_context drawn = *c;
+	uint32_t count[OP_SLOTS_MAX];
+	struct volume v;
+	struct sizes z;
+	int64_t size = 0;
+
+	for (uint32_t level = 0; level <= SHRINK_MOST && size < TEXT_LEAST; level++) {
+		*p = composed;
+		*c = drawn;
+		shrink(p, c, level);
+		count_slots(p, key, count);
+		b->probe.count = 0;
+		buf_clear(&b->probe.hole);
+		arena_reset(&b->probe_arena);
+		build_templates(&b->probe, p, c, PROBE_TEXT, &z);
+		v = measure_rows(p, count, &z);
+		size = solve_text(v, target);
+	}
+	if (size > TEXT_MOST) {
+		grow(p, &z, v, target);
+		count_slots(p, key, count);
+		size = solve_text(measure_rows(p, count, &z), target);
+	}
+	return (uint32_t)(size < TEXT_LEAST ? TEXT_LEAST : size > TEXT_MOST ? TEXT_MOST : size);
+}
 
 static void build_operation(struct op_builder *b, uint32_t index)
 {
@@ -393,7 +516,7 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	struct op_plan *p = &s->op[index];
 	struct dice kind_dice = {.key = rng_key(s->seed, RNG_OPERATION, index)};
 	struct dice d = {.key = rng_key(s->seed, RNG_TEMPLATE, index)};
-	uint32_t count[OP_SLOTS_MAX], target, size;
+	uint32_t row_bytes = plan_recipe(b->plan)->row_bytes, target, size;
 	struct op_text text;
 	struct op_context c = {.text = &text, .key = rng_mix(d.key)};
 	struct sizes z;
@@ -405,17 +528,10 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	compose(p, &d);
 	draw_context(&c, p, &d, plan_recipe(b->plan)->variants);
 	put_brokers(s, &c, &d);
-	target = NOMINAL_ROW * (100 - SPREAD_PCT) / 100;
-	target += dice_below(&d, NOMINAL_ROW * 2 * SPREAD_PCT / 100);
-
-	count_slots(p, rng_mix(d.key ^ 1), count);
-	b->probe.count = 0;
-	buf_clear(&b->probe.hole);
-	arena_reset(&b->probe_arena);
-	build_templates(&b->probe, p, &c, PROBE_TEXT, &z);
-	size = solve_text(p, count, &z, target);
-	size = (uint32_t)((uint64_t)size * b->text_scale_1024 / 1024);
-	size = size < TEXT_LEAST ? TEXT_LEAST : size > TEXT_MOST ? TEXT_MOST : size;
+	target = row_bytes * (100 - SPREAD_PCT) / 100;
+	target += dice_below(&d, row_bytes * 2 * SPREAD_PCT / 100);
+	target = (uint32_t)((uint64_t)target * b->scale_1024 / 1024);
+	size = fit_rows(b, p, &c, target, rng_mix(d.key ^ 1));
 	build_templates(&b->list, p, &c, size, &z);
 
 	out->name = arena_copy(&s->arena, text.name, strlen(text.name));
@@ -431,9 +547,9 @@ static void build_operation(struct op_builder *b, uint32_t index)
 }
 
 static void build_operations(struct segment_set *s, const struct plan *plan, uint32_t count,
-			     uint32_t text_scale_1024)
+			     uint32_t scale_1024)
 {
-	struct op_builder b = {.set = s, .plan = plan, .text_scale_1024 = text_scale_1024};
+	struct op_builder b = {.set = s, .plan = plan, .scale_1024 = scale_1024};
 
 	s->dict.operation_count = count;
 	s->dict.operation = list_new(s, count, sizeof(struct operation));
@@ -464,8 +580,8 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 	arena_free(&b.probe_arena);
 }
 
-enum status segment_set_new(struct segment_set **out, const struct plan *p,
-			    uint32_t text_scale_1024, struct err *e)
+enum status segment_set_new(struct segment_set **out, const struct plan *p, uint32_t scale_1024,
+			    struct err *e)
 {
 	const struct recipe *r = plan_recipe(p);
 	struct segment_set *s = mem_zalloc(1, sizeof(*s));
@@ -477,7 +593,7 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p,
 	build_lists(s);
 	build_services(s, p, (uint32_t)r->services);
 	build_instances(s, p, (uint32_t)r->instances);
-	build_operations(s, p, (uint32_t)r->operations, text_scale_1024);
+	build_operations(s, p, (uint32_t)r->operations, scale_1024);
 	segment_time_tables(s, r->self_time);
 	if (s->failed) {
 		segment_set_free(s);

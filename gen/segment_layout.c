@@ -132,14 +132,32 @@ static uint32_t draw_us(const struct segment_set *s, uint32_t law, uint64_t bits
 
 // ---- Which spans ---------------------------------------------------------------------------
 
-// Draw `bits` serves one unit: 8 bits presence, 8 each for a second and third time, then 8 and
-// 8 for the variant of each. The first variants are more frequent.
+// The first variants are more frequent.
 static uint8_t draw_variant(const struct op_plan *p, uint64_t bits)
 {
 	uint32_t a = (uint32_t)(bits & 255) * p->variants >> 8; // VARIANTS_MAX is below 256
 	uint32_t b = (uint32_t)(bits >> 8 & 255) * p->variants >> 8;
 
 	return (uint8_t)(a < b ? a : b);
+}
+
+// Draws of a row's key: one per unit, one per unit for its extra times, one per extra time.
+#define DRAW_EXTRA 32u
+#define DRAW_AGAIN 64u
+
+// How often a unit occurs; 0: not at all. Draw `bits` serves one unit: 8 bits presence, 8 for
+// a second and third time, then 8 and 8 for the variant of each.
+static uint32_t draw_times(const struct unit *u, uint64_t key, uint32_t i, uint64_t bits)
+{
+	uint32_t times = 1;
+
+	if (u->chance < 256 && (bits & 255) >= u->chance)
+		return 0;
+	if ((bits >> 8 & 255) < u->again)
+		times = (bits >> 16 & 255) < u->again ? 3 : 2;
+	if (u->extra > 0)
+		times += u->extra / 2 + rng_below(rng_draw(key, DRAW_EXTRA + i), u->extra + 1u);
+	return times;
 }
 
 uint32_t segment_pick(const struct op_plan *p, uint64_t key, struct pick out[INNER_MAX])
@@ -149,21 +167,20 @@ uint32_t segment_pick(const struct op_plan *p, uint64_t key, struct pick out[INN
 	for (uint32_t i = 0; i < p->unit_count; i++) {
 		const struct unit *u = &p->unit[i];
 		uint64_t bits = rng_draw(key, i);
-		uint32_t times = 1;
+		uint32_t times = draw_times(u, key, i, bits);
 
 		if (u->chance == 256)
 			required -= u->slot_count;
-		else if ((bits & 255) >= u->chance)
-			continue;
-		if ((bits >> 8 & 255) < u->again)
-			times = (bits >> 16 & 255) < u->again ? 3 : 2;
-		for (bits >>= 16; times > 0; times--) {
-			bits >>= 8;
+		for (uint32_t t = 0; t < times; t++) {
+			uint64_t variant =
+				t < 3 ? bits >> (24 + 8 * t)
+				      : rng_draw(key, DRAW_AGAIN + INNER_MAX * i + t);
+
 			// Units that always occur have their place in any case.
-			if (spans + u->slot_count + required > INNER_MAX)
+			if (spans + u->slot_count + required > p->inner_max)
 				break;
 			spans += u->slot_count;
-			out[picks++] = (struct pick){(uint8_t)i, draw_variant(p, bits)};
+			out[picks++] = (struct pick){(uint8_t)i, draw_variant(p, variant)};
 		}
 	}
 	return picks;

@@ -10,8 +10,9 @@
 
 #define OP_SLOTS_MAX 12u
 #define OP_UNITS_MAX 8u
-#define INNER_MIN 3u // spans besides the entry and the calls
-#define INNER_MAX 8u
+#define INNER_MIN 3u   // spans besides the entry and the calls
+#define INNER_USUAL 8u // at most so many, unless long rows need more
+#define INNER_MAX 200u
 
 // What an inner span is.
 enum slot_kind {
@@ -47,14 +48,16 @@ struct unit {
 	uint8_t first_slot, slot_count;
 	uint16_t chance; // of 256; 256: always
 	uint16_t again;	 // of 256: chance of a second time, and then of a third
+	uint16_t extra;	 // that many times more, give or take a half: a row by row access
 };
 
 struct op_plan {
 	struct slot slot[OP_SLOTS_MAX];
 	struct unit unit[OP_UNITS_MAX];
 	uint8_t slot_count, unit_count, variants;
-	uint8_t fail_unit; // always occurs; its slots have error templates
-	uint8_t required;  // spans of the units that always occur
+	uint8_t fail_unit;  // always occurs; its slots have error templates
+	uint8_t required;   // spans of the units that always occur
+	uint16_t inner_max; // spans besides the entry and the calls
 	uint16_t call_first, call_variants, call_error; // lent to callers; error 0: none
 	bool async;
 	uint32_t first_template; // in the dictionary

@@ -35,6 +35,8 @@ keeps self_time 3 --self-time-dist fixed
 keeps cardinality 1 --cardinality 1
 keeps cardinality 1000000000 --cardinality 1G
 keeps variants 20 --variants 20
+keeps row_bytes 1600 --row-bytes 1600
+keeps row_bytes 12000 --row-bytes 12000
 keeps errors_mpct 125 --errors 0.125
 keeps order 1 --order arrival
 
@@ -53,6 +55,7 @@ bad cardinality 0 '1\.\.1000000000'
 bad cardinality 1000000001 '1\.\.1000000000'
 bad variants 0 '1\.\.64'
 bad variants 65 '1\.\.64'
+bad row-bytes 65537 '1\.\.65536'
 bad errors 100.1 '0\.\.100'
 bad order end 'start\|arrival'
 refuse 2 '--complexity 0/0/100 .*21\.00\.\.100\.00.*--spans must be 4200\.\.20000' \

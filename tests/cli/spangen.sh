@@ -51,7 +51,7 @@ refuse 2 '--spans' spangen plan --spans 3301 --traces 100
 refuse 2 'operations are too many.*--operations' spangen plan --spans 2000 --operations 1000
 refuse 2 'services are too many.*--services' spangen plan --spans 2000 --services 900
 refuse 2 '--instances' spangen plan --instances 99
-refuse 2 '--row-bytes 500 ' spangen plan --spans 2000 --row-bytes 500
+refuse 2 '--row-bytes 500 .*expected [0-9]+\.\.65536' spangen plan --spans 2000 --row-bytes 500
 refuse 2 "no argument 'word'" spangen plan word
 refuse 2 '--out' spangen generate --out ''
 refuse 1 'not-there' spangen generate --spans 2000 --out not-there/corpus

@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=6f5adc5c1b23eaaf20e37d83f7d271c2
+golden=5d34b075d3d61b27d4ead47eb54dcaf5
 
 digest() {
 	local dir=$1

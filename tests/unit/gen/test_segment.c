@@ -440,6 +440,7 @@ static void check_layout(const struct fixture *f, const struct segment_row *row,
 			 const struct segment_layout *l, uint32_t *overlaps)
 {
 	uint32_t start[SEGMENT_SPANS_MAX], outer = 0, inner = 0, errors = 0;
+	const struct op_plan *p = &f->set->op[row->operation];
 
 	start[0] = 0;
 	assert_int_equal(l->span[0].start_delta_ms, 0);
@@ -464,7 +465,8 @@ static void check_layout(const struct fixture *f, const struct segment_row *row,
 			outer = i;
 		}
 	}
-	assert_in_range(inner, 3, 8);
+	assert_in_range(inner, p->required, p->inner_max);
+	assert_true(p->required >= 1);
 	assert_int_equal(l->span_count, 1 + inner + row->call_count);
 	assert_int_equal(errors > 0, row->is_origin);
 	for (uint32_t i = 0; i < row->call_count; i++) {
