@@ -59,7 +59,7 @@ struct render_block {
 	uint32_t *first_span;  // row -> its first entry in the span columns (rows + 1 entries)
 	uint32_t outputs;      // rows, and copies of the rows that come twice
 	uint32_t *order;       // output position -> row; by (row start, trace, ordinal) or by
-			       // arrival, as the recipe says, late rows and copies in their place
+			 // arrival, as the recipe says, late rows and copies in their place
 	uint8_t *is_copy;      // output position -> 1: the row has been output before
 	uint32_t *bound;       // row -> its blob takes no more bytes; UINT32_MAX: unknown
 	int64_t *start_rel_ms; // row -> start relative to the epoch, skew included (the

@@ -67,7 +67,8 @@ void *segment_json(struct view blob, struct err *e);
 
 // Appends a text as a JSON string. The text is UTF-8.
 void json_put_text(struct buf *out, struct view text);
-// Appends a row as JSON without its end: the ten columns, open for one more member.
+// Appends a row as JSON without its end: the ten columns, for a copy of a row that comes twice
+// a member "duplicate", open for one more.
 void json_put_columns(struct buf *out, const struct row *r, bool is_copy);
 // Appends a row as one line of JSON: the ten columns, the blob as base64 (dataBinary).
 void json_put_row(struct buf *out, const struct row *r, bool is_copy);

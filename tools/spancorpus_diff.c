@@ -353,7 +353,35 @@ static void found_where(struct diff *d, uint64_t block, uint64_t row, struct vie
 	json_object_set_new(d->first, "trace", view_json(trace));
 }
 
-// Rows in stored order, at one epoch for both.
+// The first place of the output at which the blocks, whose rows are equal, have different rows.
+static void compare_order(struct diff *d, uint64_t number, struct block_worker *const w[2])
+{
+	const struct block_worker *has;
+	char id[ID_MAX];
+	uint32_t i = 0;
+	json_t *at[2];
+	size_t size;
+
+	while (i < w[0]->rows.outputs && i < w[1]->rows.outputs &&
+	       w[0]->rows.order[i] == w[1]->rows.order[i])
+		i++;
+	if (i == w[0]->rows.outputs && i == w[1]->rows.outputs)
+		return;
+	has = w[i < w[0]->rows.outputs ? 0 : 1];
+	for (unsigned k = 0; k < 2; k++)
+		at[k] = i < w[k]->rows.outputs
+				? json_integer((json_int_t)(w[k]->block.first_row +
+							    w[k]->rows.order[i]))
+				: json_null();
+	size = render_trace_id(&has->rows, has->rows.order[i], id);
+	found_where(d, number, has->block.first_row + has->rows.order[i],
+		    (struct view){id, size});
+	found(d, VIEW("row in order of output"), at[0], at[1]);
+	json_decref(at[0]);
+	json_decref(at[1]);
+}
+
+// Rows in stored order, at one epoch for both; then the order of output.
 static enum status compare_rows(struct diff *d, uint64_t number, struct err *e)
 {
 	struct block_worker *w[2] = {d->worker[0], d->worker[1]};
@@ -390,6 +418,8 @@ static enum status compare_rows(struct diff *d, uint64_t number, struct err *e)
 		found(d, VIEW("rows of the block"), a, b);
 		json_decref(a);
 		json_decref(b);
+	} else {
+		compare_order(d, number, w);
 	}
 	return OK;
 }

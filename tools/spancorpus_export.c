@@ -123,7 +123,8 @@ static enum status render_part(void *ctx, unsigned worker, unsigned slot, uint64
 		x->loaded[worker] = number + 1;
 	}
 	last = (uint64_t)w->rows.outputs * (part + 1) / x->parts;
-	for (uint64_t i = (uint64_t)w->rows.outputs * part / x->parts; s == OK && i < last; i++) {
+	for (uint64_t i = (uint64_t)w->rows.outputs * part / x->parts; s == OK && i < last;
+	     i++) {
 		s = put_row(x, worker, (uint32_t)i, out, e);
 		if (s != OK)
 			err_prefix(e, "block %" PRIu64 ": row %" PRIu64, number,

@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=5d34b075d3d61b27d4ead47eb54dcaf5
+golden=93b8a40711d6c9b12ef9ea416c05dcdc
 
 digest() {
 	local dir=$1
