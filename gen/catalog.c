@@ -21,6 +21,20 @@ const struct hole_class hole_classes[] = {
 };
 const uint32_t hole_class_count = ARRAY_LEN(hole_classes);
 
+uint32_t catalog_number_most(uint32_t cardinality)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < hole_class_count; i++) {
+		const struct hole_class *c = &hole_classes[i];
+		uint32_t last = c->low + hole_class_range(c, cardinality) - 1;
+
+		if (c->mark == MARK_NUMBER && last > most)
+			most = last;
+	}
+	return most;
+}
+
 // States, users, regions: hole_classes[] knows where each begins.
 const char *const catalog_words[] = {
 	"ACTIVE",     "PENDING",      "PAID",		"CREATED",     "SHIPPED",

@@ -52,6 +52,9 @@ static inline uint32_t hole_class_range(const struct hole_class *c, uint32_t car
 	return c->range == 0 || cardinality < c->range ? cardinality : c->range;
 }
 
+// The greatest number that a hole can hold.
+uint32_t catalog_number_most(uint32_t cardinality);
+
 extern const char *const catalog_words[];
 extern const uint32_t catalog_word_count;
 #define CATALOG_NAMES 8192u // further words

@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "common/clock.h"
+#include "gen/catalog.h"
 #include "gen/plan.h"
 #include "tools/spancorpus.h"
 
@@ -29,6 +30,7 @@ struct samples {
 struct stats {
 	const struct source *source;
 	uint64_t rows, traces, errors, simple, medium, blocks, inner_spans;
+	uint64_t number_most; // greatest number in a text
 	uint64_t late, late_wanted, copies, copies_wanted, copies_wrong;
 	uint64_t *service_rows, *operation_rows, *instance_rows;
 	uint8_t *served; // service x operation bitmap, one byte each, or NULL when too large
@@ -168,6 +170,8 @@ static void count_columns(struct stats *st, const struct block_worker *w)
 		st->medium += b->trace_size.v[t] > 5 && b->trace_size.v[t] <= 20;
 	}
 	st->traces += b->trace_size.count;
+	for (size_t i = 0; i < b->number_value.count; i++)
+		st->number_most = u64_max(st->number_most, b->number_value.v[i]);
 	for (size_t i = 0; i < block_rows(b); i++) {
 		uint32_t service = d->instance[b->instance.v[i]].service;
 
@@ -347,6 +351,10 @@ static void make_claims(struct stats *st)
 	char text[64];
 
 	claim_operations_per_service(st);
+	snprintf(text, sizeof(text), "at most %" PRIu32, catalog_number_most(r->cardinality));
+	claim(st, "ids and other numbers in texts", text,
+	      st->number_most <= catalog_number_most(r->cardinality), "%" PRIu64,
+	      st->number_most);
 	claim_count(st, "late rows", st->late_wanted, st->late);
 	snprintf(text, sizeof(text), "%" PRIu64 ", later and once each", st->copies_wanted);
 	claim(st, "duplicates beyond the rows", text,

@@ -33,6 +33,7 @@ keeps self_time 1 --self-time-dist exponential
 keeps self_time 2 --self-time-dist uniform
 keeps self_time 3 --self-time-dist fixed
 keeps cardinality 1 --cardinality 1
+grep -Eq '^ok +ids and other numbers in texts +at most 1000 +1000$' out || fail "stats: $(grep ids out)"
 keeps cardinality 1000000000 --cardinality 1G
 keeps variants 20 --variants 20
 keeps row_bytes 1600 --row-bytes 1600
