@@ -3,7 +3,8 @@
 # spangen, spancorpus, spanreplay, spansink: the whole build. `make help` lists the targets.
 #
 #   O=DIR              where everything built goes (build)
-#   BUILD=FLAVOUR      release, debug or asan (release); programs end at $(O)/$(BUILD)/
+#   BUILD=FLAVOUR      release, debug, asan or fuzz (release); programs end at $(O)/$(BUILD)/;
+#                      fuzz is for clang and the targets of tests/fuzz only
 #   CC CFLAGS CPPFLAGS LDFLAGS LDLIBS   are yours; ours go around them
 #   WERROR=1           warnings are errors (CI=true says the same)
 #   V=1                shows the commands
@@ -24,8 +25,8 @@ B := $(O)/$(BUILD)
 PREFIX ?= /usr/local
 Q := $(if $(filter 1,$(V)),,@)
 
-ifeq ($(filter $(BUILD),release debug asan),)
-$(error BUILD=$(BUILD) is not one of release, debug, asan)
+ifeq ($(filter $(BUILD),release debug asan fuzz),)
+$(error BUILD=$(BUILD) is not one of release, debug, asan, fuzz)
 endif
 
 # ---- Tools -----------------------------------------------------------------------------------
@@ -44,6 +45,11 @@ SHELLCHECK ?= shellcheck
 INSTALL ?= install
 # Where protobuf's well-known types are; the folder that holds google/protobuf/timestamp.proto.
 PROTO_INCLUDE ?= /usr/include
+# libFuzzer is clang's.
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 1800
+# Where inputs found on the way are kept, so that the next run goes on from there.
+FUZZ_WORK ?= $(O)/fuzz/work
 # How many tests, or checks of one file, run at a time.
 JOBS ?= 2
 
@@ -57,11 +63,12 @@ TOOLS_SRC := $(filter-out tools/spancorpus.c,$(wildcard tools/spancorpus*.c))
 MAIN_SRC := $(wildcard gen/spangen.c tools/spancorpus.c replay/spanreplay.c replay/spansink.c)
 TEST_SRC := $(wildcard tests/unit/*/test_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 LIB_SRC := $(COMMON_SRC) $(GEN_SRC) $(REPLAY_SRC) $(SINK_SRC) $(TOOLS_SRC)
-ALL_SRC := $(LIB_SRC) $(MAIN_SRC) $(TEST_SRC) $(BENCH_SRC)
+ALL_SRC := $(LIB_SRC) $(MAIN_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC)
 ALL_HDR := $(wildcard common/*.h gen/*.h replay/*.h tools/*.h tests/*.h tests/*/*.h tests/unit/*/*.h)
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh .ci/run) \
-	$(foreach f,tools/bootstrap tools/demo tools/banyandb tools/check-layers tests/contract/record,$(wildcard $f))
+	$(foreach f,tools/bootstrap tools/demo tools/banyandb tools/check-layers tests/contract/record tests/fuzz/run,$(wildcard $f))
 
 PROTO_SRC := $(patsubst proto/%,%,$(shell find proto -name '*.proto' 2>/dev/null | LC_ALL=C sort))
 PROTO_KNOWN := $(if $(PROTO_SRC),$(shell cd proto && \
@@ -113,6 +120,8 @@ endif
 FLAVOUR_release := -O2 -g
 FLAVOUR_debug := -O0 -g3
 FLAVOUR_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAVOUR_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
 FLAVOUR := $(FLAVOUR_$(BUILD))
 
 # Hidden visibility: gRPC loads some fifty libraries, and a visible function of ours would
@@ -148,6 +157,7 @@ $(LIB): $(B)/stamp/sources
 
 PROGRAMS := $(addprefix $(B)/,$(basename $(notdir $(MAIN_SRC))))
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter tests/fuzz/fuzz_%.c,$(FUZZ_SRC)))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 
 all: $(PROGRAMS) ## the four programs, in $(O)/$(BUILD)/ (the default)
@@ -192,6 +202,21 @@ $(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(AR_replay) $(B)/libgen.a
 	@echo "  LINK $@"
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(B)/libgen.a $(AR_replay) $(LDLIBS) $(LIBS_replay)
 
+# A fuzz target is driven by libFuzzer in the fuzz flavour, by a loop over saved inputs in others.
+FUZZ_DRIVER_fuzz := -fsanitize=fuzzer
+FUZZ_DRIVER := $(or $(FUZZ_DRIVER_$(BUILD)),$(B)/obj/tests/fuzz/driver.o)
+$(FUZZERS): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/support.o $(AR_gen) \
+		$(filter %.o,$(FUZZ_DRIVER))
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(filter -%,$(FUZZ_DRIVER)) $(LDLIBS) \
+		$(LIBS_gen)
+
+$(B)/fuzz/seeds: $(B)/obj/tests/fuzz/seeds.o $(AR_common)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(LIBS_common)
+
 # ---- Objects -----------------------------------------------------------------------------------
 
 $(B)/obj/%.o: %.c $(B)/stamp/flags
@@ -232,7 +257,7 @@ FORCE:
 
 RUN_TESTS = tests/run.sh --bin $(abspath $(B)) --src $(CURDIR) --jobs $(JOBS)
 
-tests-build: $(PROGRAMS) $(TESTS) $(BENCHES)
+tests-build: $(PROGRAMS) $(TESTS) $(BENCHES) $(FUZZERS) $(B)/fuzz/seeds
 
 test: tests-build ## unit, cli, golden, contract and end-to-end tests (T=PATTERN: only those)
 	@$(RUN_TESTS) $(T)
@@ -242,6 +267,14 @@ check-asan: ## the same suite under ASan and UBSan
 	@ASAN_OPTIONS=$${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1} \
 	UBSAN_OPTIONS=$${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1} TEST_TIMEOUT_SCALE=4 \
 	tests/run.sh --bin $(abspath $(O)/asan) --src $(CURDIR) --jobs $(JOBS) $(T)
+
+# Links everything for libFuzzer apart; seeds come from the programs of this flavour.
+fuzz: $(B)/spangen $(B)/fuzz/seeds ## each fuzz target for FUZZ_SECONDS (1800); T=NAME: only that one
+	@$(MAKE) BUILD=fuzz CC=$(FUZZ_CC) fuzz-build
+	@BIN=$(abspath $(B)) FUZZ_BIN=$(abspath $(O)/fuzz/fuzz) SRC=$(CURDIR) \
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_WORK=$(abspath $(FUZZ_WORK)) tests/fuzz/run $(T)
+
+fuzz-build: $(FUZZERS)
 
 test-live: all ## against a real server: BANYANDB_ADDR=HOST:PORT, or BANYANDB_BIN=PROGRAM to start one
 	@tests/run.sh --bin $(abspath $(B)) --src $(CURDIR) --jobs 1 --suite live $(T)
@@ -309,5 +342,5 @@ print: ## the settings in force
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
-.PHONY: all tests-build test check-asan test-live contract-record bench demo lint format \
+.PHONY: all tests-build test check-asan fuzz fuzz-build test-live contract-record bench demo lint format \
 	check-headers check-layers install clean print help FORCE

@@ -467,6 +467,8 @@ static struct view literal_blob(const struct render_block *rb, uint32_t row)
 	uint32_t begin = rb->literal_at[row];
 	size_t end = row + 1 < rb->rows ? rb->literal_at[row + 1] : b->literal_data.size;
 
+	if (begin == end) // there may be no data to point into
+		return VIEW("");
 	return (struct view){(const char *)b->literal_data.data + begin, end - begin};
 }
 

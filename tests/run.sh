@@ -6,7 +6,7 @@
 #   tests/run.sh --bin DIR [--src DIR] [--jobs N] [--timeout S] [--suite NAME]... [PATTERN]...
 #
 # Suites: unit (programs DIR/tests/LAYER/test_*, one for each tests/unit/LAYER/test_*.c), and the
-# scripts of tests/cli, e2e, golden, contract; live only when asked for. PATTERN picks tests whose
+# scripts of tests/cli, e2e, golden, contract, fuzz; live only when asked for. PATTERN picks tests whose
 # name (cli/help, unit/common/test_pb) contains it. Each test runs in a fresh folder of its own
 # with BIN and SRC set; exit 0 passes, 77 skips with the last line of its output as the reason,
 # anything else fails and its output is shown. A script that needs longer says so in a line
@@ -33,7 +33,7 @@ done
 BIN=$(cd "$bin" && pwd) || exit 2
 SRC=$(cd "$src" && pwd) || exit 2
 export BIN SRC
-[ ${#suites[@]} -gt 0 ] || suites=(unit cli e2e golden contract)
+[ ${#suites[@]} -gt 0 ] || suites=(unit cli e2e golden contract fuzz)
 scale=${TEST_TIMEOUT_SCALE:-1}
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/spangen-test.XXXXXX") || exit 1

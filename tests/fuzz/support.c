@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// What more than one fuzz target checks.
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EPOCH_MS INT64_C(1767225600000)
+// Rendered bytes of one input: a small input can ask for gigabytes, and bugs do not need them.
+#define RENDERED_MAX (4 * MIB)
+
+_Noreturn void fuzz_broken(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
+	abort();
+}
+
+void fuzz_check_error(enum status s, const struct err *e)
+{
+	if (s == OK)
+		return;
+	fuzz_must(s < STATUS_COUNT);
+	fuzz_must(e->code == s);
+	fuzz_must(e->text[0] != '\0');
+	fuzz_must(strchr(e->text, '\n') == NULL);
+}
+
+struct recipe fuzz_recipe(void)
+{
+	return (struct recipe){
+		.content_version = CONTENT_VERSION,
+		.seed = 7,
+		.spans = 6,
+		.traces = 3,
+		.services = 2,
+		.instances = 3,
+		.operations = 2,
+		.window_ms = 1000,
+		.block_traces = 2,
+		.variants = 1,
+		.row_bytes = 100,
+		.errors_mpct = 5000,
+		.order = ORDER_START,
+		.base_epoch_ms = EPOCH_MS,
+		.zipf_services_mpct = 80000,
+		.zipf_operations_mpct = 80000,
+		.class_simple_pct = 20,
+		.class_medium_pct = 60,
+	};
+}
+
+// The output order names every row once, and keys rise.
+static void check_order(const struct render_block *rb, const struct recipe *r)
+{
+	uint8_t *seen = mem_zalloc(rb->rows, 1);
+	int64_t last = INT64_MIN;
+
+	for (uint32_t i = 0; i < rb->rows; i++) {
+		uint32_t row = rb->order[i];
+		int64_t key;
+
+		fuzz_must(row < rb->rows);
+		fuzz_must(seen[row]++ == 0);
+		key = rb->start_rel_ms[row] +
+		      (r->order == ORDER_ARRIVAL ? (int64_t)rb->b->latency_ms.v[row] : 0);
+		fuzz_must(key >= last);
+		last = key;
+	}
+	free(seen);
+}
+
+// A blob of a known size fits exactly that, and no less.
+static void check_backward(const struct render_block *rb, uint32_t row, struct view blob)
+{
+	uint8_t *area = malloc(blob.size + 1); // exactly as large, so that ASan sees its ends
+
+	fuzz_must(area != NULL);
+	fuzz_must(render_blob_backward(rb, row, EPOCH_MS, area, blob.size) == area);
+	fuzz_must(blob.size == 0 || memcmp(area, blob.data, blob.size) == 0);
+	if (blob.size > 0)
+		fuzz_must(render_blob_backward(rb, row, EPOCH_MS, area, blob.size - 1) == NULL);
+	free(area);
+}
+
+static void check_columns(const struct render_block *rb, uint32_t row, const struct row *full,
+			  struct buf *out)
+{
+	char id[ID_MAX];
+	struct row columns;
+	struct err e = {0};
+
+	fuzz_must(render_columns(rb, row, out, EPOCH_MS, &columns, &e) == OK);
+	fuzz_must(columns.blob.size == 0);
+	fuzz_must(view_equal(columns.service_id, full->service_id));
+	fuzz_must(view_equal(columns.service_instance_id, full->service_instance_id));
+	fuzz_must(view_equal(columns.trace_id, full->trace_id));
+	fuzz_must(view_equal(columns.span_id, full->span_id));
+	fuzz_must(view_equal(columns.parent_span_id, full->parent_span_id));
+	fuzz_must(view_equal(columns.operation_name, full->operation_name));
+	fuzz_must(view_equal(columns.component, full->component));
+	fuzz_must(columns.start_ms == full->start_ms);
+	fuzz_must(columns.latency_ms == full->latency_ms);
+	fuzz_must(columns.is_error == full->is_error);
+	fuzz_must(full->span_id.size > 0 && full->trace_id.size > 0);
+	fuzz_must((full->parent_span_id.size > 0) == (rb->b->parent.v[row] != 0));
+	fuzz_must(render_segment_id(rb, row, id) == full->span_id.size);
+	fuzz_must(render_trace_id(rb, row, id) == full->trace_id.size);
+	fuzz_must(row_size(&columns) + full->blob.size == row_size(full));
+}
+
+void fuzz_render(const struct dict *d, const struct recipe *r, const struct block *b)
+{
+	struct render *render = NULL;
+	struct render_block rb;
+	struct buf out, small;
+	struct err e = {0};
+	size_t rendered = 0;
+
+	fuzz_must(render_new(&render, d, r, &e) == OK);
+	render_block_init(&rb, render);
+	buf_init(&out, 4 * ROW_BLOB_MAX);
+	buf_init(&small, 4 * KIB);
+	render_block_set(&rb, b);
+	render_block_set(&rb, b); // storage is reused
+	fuzz_must(rb.rows == block_rows(b));
+	check_order(&rb, r);
+	for (uint32_t row = 0; row < rb.rows && rendered < RENDERED_MAX; row++) {
+		struct row full;
+		enum status s;
+
+		render_fetch(&rb, row);
+		s = render_row(&rb, row, EPOCH_MS, &out, &full, &e);
+		fuzz_check_error(s, &e);
+		fuzz_must(s == OK || s == ERR_LIMIT); // a blob may be too large
+		if (s != OK) {
+			rendered += ROW_BLOB_MAX;
+			continue;
+		}
+		check_backward(&rb, row, full.blob);
+		check_columns(&rb, row, &full, &small);
+		rendered += 64 + full.blob.size;
+	}
+	buf_free(&out);
+	buf_free(&small);
+	render_block_free(&rb);
+	render_free(render);
+}
+
+void fuzz_block_again(const struct dict *d, const struct block *b)
+{
+	struct block again;
+	struct buf first, second;
+	struct err e = {0};
+
+	block_init(&again);
+	buf_init(&first, BLOCK_PAYLOAD_MAX);
+	buf_init(&second, BLOCK_PAYLOAD_MAX);
+	block_encode(b, &first);
+	fuzz_must(!first.failed);
+	fuzz_must(block_decode(first.data, first.size, d, &again, &e) == OK);
+	block_encode(&again, &second);
+	fuzz_must(first.size == second.size);
+	fuzz_must(memcmp(first.data, second.data, first.size) == 0);
+	buf_free(&first);
+	buf_free(&second);
+	block_free(&again);
+}
