@@ -77,33 +77,38 @@ PROTO_KNOWN := $(if $(PROTO_SRC),$(shell cd proto && \
 # ---- Libraries, asked for once -----------------------------------------------------------------
 
 # pkg-config name:Debian package
-PKG_BUILD := libzstd:libzstd-dev libxxhash:libxxhash-dev jansson:libjansson-dev \
-	libprotobuf-c:libprotobuf-c-dev grpc:libgrpc-dev libnghttp2:libnghttp2-dev sqlite3:libsqlite3-dev
+PKG_CORPUS := libzstd:libzstd-dev libxxhash:libxxhash-dev jansson:libjansson-dev
+PKG_BUILD := $(PKG_CORPUS) libprotobuf-c:libprotobuf-c-dev grpc:libgrpc-dev \
+	libnghttp2:libnghttp2-dev sqlite3:libsqlite3-dev
 PKG_TEST := cmocka:libcmocka-dev
 
 GOALS := $(or $(MAKECMDGOALS),all)
+# Goals that need neither gRPC nor protobuf-c: what a cross build makes.
+CORPUS_GOALS := corpus-tools
 NO_BUILD := help clean print check-layers format test-live
 TEST_GOALS := test tests-build check-asan check-headers lint compile_commands.json bench
 
 ifneq ($(filter-out $(NO_BUILD),$(GOALS)),)
-PKGS := $(PKG_BUILD) $(if $(filter $(TEST_GOALS) $(B)/tests/%,$(GOALS)),$(PKG_TEST))
+PKGS := $(if $(filter-out $(CORPUS_GOALS),$(GOALS)),$(PKG_BUILD),$(PKG_CORPUS)) $(if $(filter $(TEST_GOALS) $(B)/tests/%,$(GOALS)),$(PKG_TEST))
 ifeq ($(shell command -v $(PKG_CONFIG)),)
 $(error $(PKG_CONFIG) not found: apt-get install pkg-config, or run tools/bootstrap)
 endif
-ifeq ($(shell command -v $(PROTOC_C)),)
+ifeq ($(and $(filter-out $(CORPUS_GOALS),$(GOALS)),$(shell command -v $(PROTOC_C) || echo no)),no)
 $(error $(PROTOC_C) not found: apt-get install protobuf-c-compiler, or run tools/bootstrap)
 endif
 MISSING := $(shell for p in $(PKGS); do \
-	$(PKG_CONFIG) --exists "$${p%%:*}" 2>/dev/null || echo "$${p\#\#*:}"; done)
+	$(PKG_CONFIG) --exists "$${p%%:*}" 2>/dev/null || expr "$$p" : '.*:\(.*\)'; done)
 ifneq ($(MISSING),)
 $(error libraries not found: apt-get install $(MISSING), or run tools/bootstrap)
 endif
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(foreach p,$(filter-out grpc:%,$(PKGS)),$(firstword $(subst :, ,$p))))
 LIBS_common := $(shell $(PKG_CONFIG) --libs libzstd libxxhash jansson) -lm
+ifneq ($(filter grpc:%,$(PKGS)),)
 LIBS_proto := $(shell $(PKG_CONFIG) --libs libprotobuf-c)
 # pkg-config lists gRPC's fifty private libraries; the C core needs two.
 LIBS_grpc := $(shell $(PKG_CONFIG) --libs-only-L grpc) -lgrpc -lgpr
 LIBS_sink := $(shell $(PKG_CONFIG) --libs libnghttp2 sqlite3)
+endif
 LIBS_cmocka := $(if $(filter $(PKG_TEST),$(PKGS)),$(shell $(PKG_CONFIG) --libs cmocka),-lcmocka)
 endif
 
@@ -161,6 +166,8 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter tests/fuzz/fuzz_%.c,$(
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 
 all: $(PROGRAMS) ## the four programs, in $(O)/$(BUILD)/ (the default)
+
+corpus-tools: $(B)/spangen $(B)/spancorpus ## spangen and spancorpus only: no gRPC, no protobuf-c
 
 # NEEDS_x: what a program of that kind links, in link order, archives first.
 AR_common := $(B)/libcommon.a
@@ -342,5 +349,5 @@ print: ## the settings in force
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
-.PHONY: all tests-build test check-asan fuzz fuzz-build test-live contract-record bench demo lint format \
+.PHONY: all corpus-tools tests-build test check-asan fuzz fuzz-build test-live contract-record bench demo lint format \
 	check-headers check-layers install clean print help FORCE

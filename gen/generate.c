@@ -35,7 +35,7 @@ static enum status segments_make(struct generator *g, uint32_t text_scale, struc
 	if (s != OK)
 		return s;
 	g->dict = segment_set_dict(g->segments);
-	g->is_async = mem_zalloc(operations, sizeof(*g->is_async));
+	g->is_async = mem_zalloc((size_t)operations, sizeof(*g->is_async));
 	for (uint32_t i = 0; i < operations; i++)
 		g->is_async[i] = segment_operation_is_async(g->segments, i);
 	return OK;

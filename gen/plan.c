@@ -290,13 +290,13 @@ enum status plan_new(struct plan **out, const struct recipe *r, struct err *e)
 		return s;
 	p = mem_zalloc(1, sizeof(*p));
 	p->recipe = *r;
-	p->service_rows = mem_zalloc(r->services, sizeof(*p->service_rows));
-	p->service_layer = mem_zalloc(r->services, sizeof(*p->service_layer));
-	p->service_operations = mem_zalloc(r->services, sizeof(*p->service_operations));
-	p->service_start = mem_zalloc(r->services + 1, sizeof(*p->service_start));
-	p->first_instance = mem_zalloc(r->services + 1, sizeof(*p->first_instance));
-	p->operation_rows = mem_zalloc(r->operations, sizeof(*p->operation_rows));
-	p->operation_layer = mem_zalloc(r->operations, sizeof(*p->operation_layer));
+	p->service_rows = mem_zalloc((size_t)r->services, sizeof(*p->service_rows));
+	p->service_layer = mem_zalloc((size_t)r->services, sizeof(*p->service_layer));
+	p->service_operations = mem_zalloc((size_t)r->services, sizeof(*p->service_operations));
+	p->service_start = mem_zalloc((size_t)(r->services + 1), sizeof(*p->service_start));
+	p->first_instance = mem_zalloc((size_t)(r->services + 1), sizeof(*p->first_instance));
+	p->operation_rows = mem_zalloc((size_t)r->operations, sizeof(*p->operation_rows));
+	p->operation_layer = mem_zalloc((size_t)r->operations, sizeof(*p->operation_layer));
 	rng_perm_init(&p->row_perm, r->spans, r->seed, RNG_ROW_PERMUTE, 0);
 	s = solve_sizes(p, e);
 	if (s == OK)

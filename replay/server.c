@@ -79,7 +79,7 @@ static uint64_t hash_of(struct view v)
 
 static bool insert(struct id_set *set, uint64_t h)
 {
-	size_t i = h & (set->size - 1);
+	size_t i = (size_t)h & (set->size - 1);
 
 	while (set->slot[i] && set->slot[i] != h)
 		i = (i + 1) & (set->size - 1);
