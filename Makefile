@@ -84,8 +84,8 @@ PKG_TEST := cmocka:libcmocka-dev
 
 GOALS := $(or $(MAKECMDGOALS),all)
 # Goals that need neither gRPC nor protobuf-c: what a cross build makes.
-CORPUS_GOALS := corpus-tools
-NO_BUILD := help clean print check-layers format test-live
+CORPUS_GOALS := corpus-tools fuzz-build
+NO_BUILD := help clean print check-layers check-determinism format test-live
 TEST_GOALS := test tests-build check-asan check-headers lint compile_commands.json bench
 
 ifneq ($(filter-out $(NO_BUILD),$(GOALS)),)
@@ -275,6 +275,9 @@ check-asan: ## the same suite under ASan and UBSan
 	UBSAN_OPTIONS=$${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1} TEST_TIMEOUT_SCALE=4 \
 	tests/run.sh --bin $(abspath $(O)/asan) --src $(CURDIR) --jobs $(JOBS) $(T)
 
+check-determinism: ## one digest for any threads, compiler, optimization, architecture, locale (T=PATTERN)
+	@SRC=$(CURDIR) O=$(abspath $(O)) MAKE=$(MAKE) JOBS=$(JOBS) tests/determinism.sh $(T)
+
 # Links everything for libFuzzer apart; seeds come from the programs of this flavour.
 fuzz: $(B)/spangen $(B)/fuzz/seeds ## each fuzz target for FUZZ_SECONDS (1800); T=NAME: only that one
 	@$(MAKE) BUILD=fuzz CC=$(FUZZ_CC) fuzz-build
@@ -349,5 +352,5 @@ print: ## the settings in force
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
-.PHONY: all corpus-tools tests-build test check-asan fuzz fuzz-build test-live contract-record bench demo lint format \
+.PHONY: all corpus-tools tests-build test check-asan check-determinism fuzz fuzz-build test-live contract-record bench demo lint format \
 	check-headers check-layers install clean print help FORCE
