@@ -49,7 +49,8 @@ struct segment_row {
 	uint64_t number; // global row number: key of all draws
 	uint32_t operation;
 	bool is_error;
-	bool is_origin; // the error arises in this row: an inner span fails and carries the log
+	bool is_origin; // the error arises in this row: an inner span, if there is one, fails
+			// and carries the log
 	struct segment_call *call;
 	uint32_t call_count;
 };
