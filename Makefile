@@ -86,7 +86,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 # Goals that need neither gRPC nor protobuf-c: what a cross build makes.
 CORPUS_GOALS := corpus-tools fuzz-build
 NO_BUILD := help clean print check-layers check-determinism format test-live
-TEST_GOALS := test tests-build check-asan check-headers lint compile_commands.json bench
+TEST_GOALS := test tests-build check-asan check-bitflips check-headers lint compile_commands.json bench
 
 ifneq ($(filter-out $(NO_BUILD),$(GOALS)),)
 PKGS := $(if $(filter-out $(CORPUS_GOALS),$(GOALS)),$(PKG_BUILD),$(PKG_CORPUS)) $(if $(filter $(TEST_GOALS) $(B)/tests/%,$(GOALS)),$(PKG_TEST))
@@ -286,6 +286,10 @@ fuzz: $(B)/spangen $(B)/fuzz/seeds ## each fuzz target for FUZZ_SECONDS (1800); 
 
 fuzz-build: $(FUZZERS)
 
+# Minutes; `make test` takes every 37th bit.
+check-bitflips: $(B)/tests/tools/test_bitflips ## every bit of a small corpus flipped, found, healed
+	@BITFLIP_STEP=$${BITFLIP_STEP:-1} BITFLIP_JOBS=$${BITFLIP_JOBS:-$(JOBS)} $(abspath $<)
+
 test-live: all ## against a real server: BANYANDB_ADDR=HOST:PORT, or BANYANDB_BIN=PROGRAM to start one
 	@tests/run.sh --bin $(abspath $(B)) --src $(CURDIR) --jobs 1 --suite live $(T)
 
@@ -352,5 +356,5 @@ print: ## the settings in force
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
-.PHONY: all corpus-tools tests-build test check-asan check-determinism fuzz fuzz-build test-live contract-record bench demo lint format \
+.PHONY: all corpus-tools tests-build test check-asan check-bitflips check-determinism fuzz fuzz-build test-live contract-record bench demo lint format \
 	check-headers check-layers install clean print help FORCE

@@ -233,13 +233,5 @@ void block_reader_free(struct block_reader *r);
 // until the next call. Errors: "FILE: block N: ...".
 enum status corpus_read_block(const struct corpus *c, struct block_reader *r, uint64_t number,
 			      struct block *b, struct view *payload, struct err *e) MUST_CHECK;
-// Digests (stored and content) and structure of one block without the checks against the
-// dictionary.
-enum status corpus_check_block(const struct corpus *c, struct block_reader *r, uint64_t number,
-			       struct err *e) MUST_CHECK;
-// Structure of a data file: every frame, header, seek table, its stored digest, and copies of
-// recipe, dictionary and about.
-enum status corpus_check_file(const struct corpus *c, size_t file_index,
-			      struct err *e) MUST_CHECK;
 
 #endif

@@ -2,6 +2,7 @@
 // Fixed layouts of a data file: skippable headers, the seek table, and the payload of the first
 // frame. Bytes in, structs out; files and compression are left to corpus_write.c and
 // corpus_read.c.
+#include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
@@ -193,6 +194,49 @@ void about_encode(const struct about *a, struct buf *out)
 
 	for (uint32_t i = 0; i < ARRAY_LEN(texts); i++)
 		pb_put_string(out, i + 1, texts[i] != NULL ? texts[i] : "");
+}
+
+void about_free(struct about *a)
+{
+	free(a->title);
+	free(a->description);
+	free(a->licence);
+	free(a->generator);
+	free(a->zstd_version);
+	*a = (struct about){0};
+}
+
+enum status about_decode(struct view about, struct about *out, struct err *e)
+{
+	char **texts[] = {&out->title, &out->description, &out->licence, &out->generator,
+			  &out->zstd_version};
+	struct pb_reader r;
+	struct pb_field f;
+	bool good = true;
+
+	*out = (struct about){0};
+	pb_reader_init(&r, about.data, about.size);
+	while (good && pb_next(&r, &f)) {
+		good = f.wire == PB_BYTES && f.number <= ARRAY_LEN(texts) &&
+		       *texts[f.number - 1] == NULL && utf8_valid(f.bytes.data, f.bytes.size) &&
+		       (f.bytes.size == 0 || memchr(f.bytes.data, 0, f.bytes.size) == NULL);
+		if (good) {
+			char *text = mem_alloc(f.bytes.size + 1);
+
+			memcpy(text, f.bytes.data, f.bytes.size);
+			text[f.bytes.size] = '\0';
+			*texts[f.number - 1] = text;
+		}
+	}
+	if (!good || r.failed) {
+		about_free(out);
+		return err_set(e, ERR_FORMAT, "first frame: about is malformed");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		if (*texts[i] == NULL)
+			*texts[i] = mem_strdup("");
+	}
+	return OK;
 }
 
 enum status about_check(const struct about *a, struct view about, struct err *e)

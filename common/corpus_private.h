@@ -4,7 +4,7 @@
 #ifndef COMMON_CORPUS_PRIVATE_H
 #define COMMON_CORPUS_PRIVATE_H
 
-#include "common/corpus.h"
+#include "common/corpus_check.h"
 
 // Fields of message Corpus.
 enum corpus_field {
@@ -18,6 +18,28 @@ enum corpus_field {
 enum status block_check(const struct block *b, const struct dict *d, struct err *e) MUST_CHECK;
 
 #define REMEDY "restore the file from another copy, or generate the corpus again"
+
+// ---- Frames --------------------------------------------------------------------------------
+
+struct ZSTD_DCtx_s;
+struct block_reader {
+	struct ZSTD_DCtx_s *zstd;
+	struct buf stored; // header and frame
+	struct buf payload;
+	struct file_in in; // last file used
+};
+
+#define FRAME_SIZE_UNKNOWN UINT64_MAX
+// Decompresses exactly one frame of a known payload size (or whatever its header says) into out
+// (cleared first).
+enum status frame_decompress(struct ZSTD_DCtx_s *zstd, const uint8_t *frame, size_t size_bytes,
+			     uint64_t payload_size, struct buf *out, struct err *e) MUST_CHECK;
+// ERR_DAMAGED "digest of its WHAT differs".
+enum status frame_check_digest(const void *data, size_t size_bytes, struct digest wanted,
+			       const char *what, struct err *e) MUST_CHECK;
+// Numbers and counts of a parsed block are those of its header.
+enum status block_matches_header(const struct block *b, const struct block_header *h,
+				 struct err *e) MUST_CHECK;
 
 // ---- Skippable frames ----------------------------------------------------------------------
 
@@ -66,7 +88,5 @@ void head_encode(const struct head *h, struct buf *out);
 enum status head_decode(const void *payload, size_t size_bytes, struct head *out,
 			struct err *e) MUST_CHECK;
 void about_encode(const struct about *a, struct buf *out);
-// Title, description and licence of a are what the encoded `about` says.
-enum status about_check(const struct about *a, struct view about, struct err *e) MUST_CHECK;
 
 #endif

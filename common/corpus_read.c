@@ -24,26 +24,19 @@ struct corpus_files {
 	struct data_file *file;
 };
 
-struct block_reader {
-	ZSTD_DCtx *zstd;
-	struct buf stored; // header and frame
-	struct buf payload;
-	struct block block; // for corpus_check_block
-	struct file_in in;  // last file used
-};
-
 // ---- One frame -----------------------------------------------------------------------------
 
-// Decompresses exactly one frame of a known payload size into out (cleared first).
-static enum status decompress(ZSTD_DCtx *zstd, const uint8_t *frame, size_t size_bytes,
-			      uint64_t payload_size, struct buf *out, struct err *e)
+enum status frame_decompress(struct ZSTD_DCtx_s *zstd, const uint8_t *frame, size_t size_bytes,
+			     uint64_t payload_size, struct buf *out, struct err *e)
 {
+	unsigned long long says = ZSTD_getFrameContentSize(frame, size_bytes);
 	uint8_t *room;
 	size_t n;
 
 	buf_clear(out);
-	if (payload_size > BLOCK_PAYLOAD_MAX ||
-	    ZSTD_getFrameContentSize(frame, size_bytes) != payload_size)
+	if (payload_size == FRAME_SIZE_UNKNOWN)
+		payload_size = says;
+	if (payload_size > BLOCK_PAYLOAD_MAX || says != payload_size)
 		return err_set(e, ERR_DAMAGED, "size of its content is damaged; " REMEDY);
 	room = buf_reserve(out, (size_t)payload_size);
 	if (room == NULL)
@@ -55,8 +48,8 @@ static enum status decompress(ZSTD_DCtx *zstd, const uint8_t *frame, size_t size
 	return OK;
 }
 
-static enum status check_digest(const void *data, size_t size_bytes, struct digest wanted,
-				const char *what, struct err *e)
+enum status frame_check_digest(const void *data, size_t size_bytes, struct digest wanted,
+			       const char *what, struct err *e)
 {
 	if (digest_equal(digest_of(data, size_bytes), wanted))
 		return OK;
@@ -205,11 +198,11 @@ static enum status read_head(const struct data_file *f, struct buf *payload, str
 	}
 	file_in_close(&in);
 	if (s == OK) {
-		s = decompress(r->zstd, r->stored.data, r->stored.size, f->header.payload_size,
-			       payload, e);
+		s = frame_decompress(r->zstd, r->stored.data, r->stored.size,
+				     f->header.payload_size, payload, e);
 		if (s == OK)
-			s = check_digest(payload->data, payload->size, f->header.content,
-					 "content", e);
+			s = frame_check_digest(payload->data, payload->size, f->header.content,
+					       "content", e);
 		if (s == OK)
 			s = head_decode(payload->data, payload->size, out, e);
 		if (s != OK && e != NULL)
@@ -469,7 +462,6 @@ struct block_reader *block_reader_new(void)
 	r->in.fd = -1;
 	buf_init(&r->stored, 2 * BLOCK_PAYLOAD_MAX);
 	buf_init(&r->payload, BLOCK_PAYLOAD_MAX);
-	block_init(&r->block);
 	return r;
 }
 
@@ -481,7 +473,6 @@ void block_reader_free(struct block_reader *r)
 	file_in_close(&r->in);
 	buf_free(&r->stored);
 	buf_free(&r->payload);
-	block_free(&r->block);
 	free(r);
 }
 
@@ -510,24 +501,20 @@ static enum status read_stored(struct block_reader *r, const struct data_file *f
 }
 
 // From r->stored to a checked payload in r->payload.
-static enum status unpack(struct block_reader *r, const struct block_header *h,
-			  bool check_stored, struct err *e)
+static enum status unpack(struct block_reader *r, const struct block_header *h, struct err *e)
 {
 	const uint8_t *frame = r->stored.data + BLOCK_HEADER_SIZE;
 	size_t size = r->stored.size - BLOCK_HEADER_SIZE;
-	enum status s = OK;
+	enum status s = frame_decompress(r->zstd, frame, size, h->payload_size, &r->payload, e);
 
-	if (check_stored)
-		s = check_digest(frame, size, h->stored, "stored bytes", e);
 	if (s == OK)
-		s = decompress(r->zstd, frame, size, h->payload_size, &r->payload, e);
-	if (s == OK)
-		s = check_digest(r->payload.data, r->payload.size, h->content, "content", e);
+		s = frame_check_digest(r->payload.data, r->payload.size, h->content, "content",
+				       e);
 	return s;
 }
 
-static enum status matches_header(const struct block *b, const struct block_header *h,
-				  struct err *e)
+enum status block_matches_header(const struct block *b, const struct block_header *h,
+				 struct err *e)
 {
 	if (b->number == h->number && b->first_trace == h->first_trace &&
 	    b->first_row == h->first_row && b->trace_size.count == h->traces &&
@@ -551,151 +538,12 @@ enum status corpus_read_block(const struct corpus *c, struct block_reader *r, ui
 		return s;
 	s = get_header(r->stored.data, number, size, &h, e);
 	if (s == OK)
-		s = unpack(r, &h, false, e);
+		s = unpack(r, &h, e);
 	if (s == OK)
 		s = block_decode(r->payload.data, r->payload.size, &c->dict, b, e);
 	if (s == OK)
-		s = matches_header(b, &h, e);
+		s = block_matches_header(b, &h, e);
 	if (s == OK && payload != NULL)
 		*payload = (struct view){(const char *)r->payload.data, r->payload.size};
 	return in_block(f->path, number, s, e);
-}
-
-// ---- Checking ------------------------------------------------------------------------------
-
-enum status corpus_check_block(const struct corpus *c, struct block_reader *r, uint64_t number,
-			       struct err *e)
-{
-	const struct data_file *f;
-	struct block_header h;
-	uint64_t offset, size;
-	enum status s = find_block(c, number, &f, &offset, &size, e);
-
-	if (s == OK)
-		s = read_stored(r, f, offset, size, e);
-	if (s != OK)
-		return s;
-	s = get_header(r->stored.data, number, size, &h, e);
-	if (s == OK)
-		s = unpack(r, &h, true, e);
-	if (s == OK)
-		s = block_parse(r->payload.data, r->payload.size, &r->block, e);
-	if (s == OK)
-		s = matches_header(&r->block, &h, e);
-	return in_block(f->path, number, s, e);
-}
-
-// First frame: both digests, and copies of recipe, dictionary and about.
-static enum status check_head(const struct corpus *c, const struct data_file *f,
-			      struct block_reader *r, struct err *e)
-{
-	struct head head;
-	enum status s;
-
-	s = check_digest(r->stored.data, r->stored.size, f->header.stored, "stored bytes", e);
-	if (s == OK)
-		s = decompress(r->zstd, r->stored.data, r->stored.size, f->header.payload_size,
-			       &r->payload, e);
-	if (s == OK)
-		s = check_digest(r->payload.data, r->payload.size, f->header.content, "content",
-				 e);
-	if (s == OK)
-		s = head_decode(r->payload.data, r->payload.size, &head, e);
-	if (s == OK && !view_equal(head.recipe, c->recipe_bytes))
-		s = err_set(e, ERR_DAMAGED, "recipe is not the other files'; " REMEDY);
-	if (s == OK && !view_equal(head.dict, c->dict_bytes))
-		s = err_set(e, ERR_DAMAGED, "dictionary is not the other files'; " REMEDY);
-	if (s == OK)
-		s = about_check(&c->manifest.about, head.about, e);
-	return s;
-}
-
-// Reads the next size bytes of a file into r->stored and its digest.
-static enum status read_part(struct block_reader *r, const struct data_file *f,
-			     XXH3_state_t *digest, uint64_t *at, uint64_t size, struct err *e)
-{
-	enum status s = read_stored(r, f, *at, size, e);
-
-	if (s == OK) {
-		XXH3_128bits_update(digest, r->stored.data, r->stored.size);
-		*at += size;
-	}
-	return s;
-}
-
-static enum status check_parts(const struct corpus *c, size_t index, struct block_reader *r,
-			       XXH3_state_t *digest, struct err *e)
-{
-	const struct manifest_file *m = &c->manifest.file[index];
-	const struct data_file *f = &c->files->file[index];
-	struct file_header header;
-	uint64_t at = 0, rows = 0;
-	struct block_header h;
-	enum status s = read_part(r, f, digest, &at, FILE_HEADER_SIZE, e);
-
-	if (s == OK)
-		s = check_size(&r->in, m, e);
-	if (s == OK)
-		s = read_header(&r->in, m, &header, e);
-	if (s == OK)
-		s = read_part(r, f, digest, &at, f->header.stored_size, e);
-	if (s == OK) {
-		s = check_head(c, f, r, e);
-		if (s != OK && e != NULL)
-			err_prefix(e, "%s: first frame", f->path);
-	}
-	for (uint64_t i = 0; i < m->blocks && s == OK; i++) {
-		uint64_t size = f->offset[i + 1] - f->offset[i];
-
-		s = read_part(r, f, digest, &at, size, e);
-		if (s != OK)
-			break;
-		s = get_header(r->stored.data, m->first_block + i, size, &h, e);
-		if (s == OK && h.first_row != m->first_row + rows)
-			s = err_set(e, ERR_DAMAGED, "does not follow the block before it");
-		if (s == OK)
-			s = check_digest(r->stored.data + BLOCK_HEADER_SIZE,
-					 (size_t)size - BLOCK_HEADER_SIZE, h.stored,
-					 "stored bytes", e);
-		rows += s == OK ? h.rows : 0;
-		s = in_block(f->path, m->first_block + i, s, e);
-	}
-	if (s == OK && rows != m->rows)
-		s = err_set(e, ERR_DAMAGED,
-			    "%s: has %" PRIu64 " rows, the manifest says %" PRIu64, f->path,
-			    rows, m->rows);
-	if (s == OK)
-		s = read_part(r, f, digest, &at, m->size - at, e);
-	return s;
-}
-
-enum status corpus_check_file(const struct corpus *c, size_t file_index, struct err *e)
-{
-	const struct manifest_file *m = &c->manifest.file[file_index];
-	const struct data_file *f = &c->files->file[file_index];
-	struct block_reader *r;
-	XXH3_state_t *digest;
-	XXH128_canonical_t d;
-	enum status s;
-
-	if (!f->present)
-		return err_set(e, ERR_NOT_FOUND,
-			       "%s: not there, but the manifest names it; copy it beside "
-			       "" MANIFEST_NAME,
-			       f->path);
-	r = block_reader_new();
-	digest = XXH3_createState();
-	if (digest == NULL)
-		abort();
-	XXH3_128bits_reset(digest);
-	s = check_parts(c, file_index, r, digest, e);
-	XXH128_canonicalFromHash(&d, XXH3_128bits_digest(digest));
-	if (s == OK && memcmp(d.digest, m->stored.bytes, sizeof(d.digest)) != 0)
-		s = err_set(e, ERR_DAMAGED,
-			    "%s: its digest is not the manifest's (seek table damaged, or a "
-			    "file of another corpus?); " REMEDY,
-			    f->path);
-	XXH3_freeState(digest);
-	block_reader_free(r);
-	return s;
 }

@@ -219,32 +219,40 @@ static void copy_about(struct about *out, const struct about *a)
 	out->zstd_version = copy_text(ZSTD_versionString());
 }
 
-// The first frame and its place in the header of every file.
-static enum status make_head(struct corpus_writer *w, struct view recipe, struct view dict,
-			     struct err *e)
+enum status data_head_make(struct view recipe, struct view dict, const struct about *a,
+			   struct buf *frame, uint64_t *payload_size, struct digest *content,
+			   struct err *e)
 {
 	struct frame_writer *frames = frame_writer_new(HEAD_LEVEL);
 	struct buf about;
 	enum status s;
 
 	buf_init(&about, MANIFEST_MAX_BYTES);
-	about_encode(&w->manifest.about, &about);
+	about_encode(a, &about);
 	head_encode(&(struct head){recipe, dict, {(const char *)about.data, about.size}},
 		    &frames->payload);
 	s = buf_check(&about, "title, description and licence", e);
 	if (s == OK)
 		s = buf_check(&frames->payload, "dictionary", e);
 	if (s == OK)
-		s = compress(frames->zstd, &frames->payload, &w->head, e);
-	if (s == OK) {
-		w->header.format_version = FORMAT_VERSION;
-		w->header.payload_size = frames->payload.size;
-		w->header.stored_size = w->head.size;
-		w->header.content = digest_of(frames->payload.data, frames->payload.size);
-		w->header.stored = digest_of(w->head.data, w->head.size);
-	}
+		s = compress(frames->zstd, &frames->payload, frame, e);
+	*payload_size = frames->payload.size;
+	*content = digest_of(frames->payload.data, frames->payload.size);
 	buf_free(&about);
 	frame_writer_free(frames);
+	return s;
+}
+
+// The first frame and its place in the header of every file.
+static enum status make_head(struct corpus_writer *w, struct view recipe, struct view dict,
+			     struct err *e)
+{
+	enum status s = data_head_make(recipe, dict, &w->manifest.about, &w->head,
+				       &w->header.payload_size, &w->header.content, e);
+
+	w->header.format_version = FORMAT_VERSION;
+	w->header.stored_size = w->head.size;
+	w->header.stored = digest_of(w->head.data, w->head.size);
 	return s;
 }
 

@@ -199,6 +199,11 @@ enum status file_out_open(struct file_out *f, const char *path, struct err *e)
 	return open_part(f, path, e);
 }
 
+enum status file_out_replace(struct file_out *f, const char *path, struct err *e)
+{
+	return open_part(f, path, e);
+}
+
 enum status file_out_write(struct file_out *f, const void *data, size_t size_bytes,
 			   struct err *e)
 {
@@ -359,6 +364,62 @@ enum status file_dir_is_empty(const char *path, bool *empty, struct err *e)
 	if (entry == NULL && sys_errno != 0)
 		return err_set_errno(e, ERR_IO, sys_errno, "%s: cannot list the folder", path);
 	return OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+enum status file_list(const char *dir, const char *begin, const char *end, char ***names,
+		      size_t *count, struct err *e)
+{
+	size_t begin_size = strlen(begin), end_size = strlen(end), capacity = 0;
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+	int sys_errno;
+
+	*names = NULL;
+	*count = 0;
+	if (d == NULL)
+		return open_error(e, errno, "list the folder", dir);
+	while (errno = 0, (entry = readdir(d)) != NULL) {
+		size_t size = strlen(entry->d_name);
+
+		if (size < begin_size + end_size ||
+		    strncmp(entry->d_name, begin, begin_size) != 0 ||
+		    strcmp(entry->d_name + size - end_size, end) != 0)
+			continue;
+		if (*count == capacity) {
+			capacity = capacity == 0 ? 16 : 2 * capacity;
+			*names = mem_realloc(*names, capacity, sizeof(**names));
+		}
+		(*names)[(*count)++] = mem_strdup(entry->d_name);
+	}
+	sys_errno = errno;
+	closedir(d);
+	if (*count > 1)
+		qsort(*names, *count, sizeof(**names), compare_names);
+	if (sys_errno == 0)
+		return OK;
+	file_list_free(*names, *count);
+	*names = NULL;
+	*count = 0;
+	return err_set_errno(e, ERR_IO, sys_errno, "%s: cannot list the folder", dir);
+}
+
+void file_list_free(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+enum status file_move(const char *from, const char *to, struct err *e)
+{
+	if (rename(from, to) != 0)
+		return err_set_errno(e, ERR_IO, errno, "%s: cannot rename to %s", from, to);
+	return sync_folder_of(to, e);
 }
 
 char *path_join(const char *dir, const char *name)

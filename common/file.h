@@ -35,6 +35,8 @@ struct file_out {
 
 // ERR_EXISTS when the final name exists. An old .part is truncated.
 enum status file_out_open(struct file_out *f, const char *path, struct err *e) MUST_CHECK;
+// The same, but the final name may be taken: for file_out_commit with replace.
+enum status file_out_replace(struct file_out *f, const char *path, struct err *e) MUST_CHECK;
 enum status file_out_write(struct file_out *f, const void *data, size_t size_bytes,
 			   struct err *e) MUST_CHECK;
 // fsync, close, rename to the final name (replace: allow an existing one), fsync of the folder.
@@ -49,6 +51,12 @@ bool file_exists(const char *path);
 enum status file_make_dir(const char *path, struct err *e)
 	MUST_CHECK; // one level; OK when it is a folder already
 enum status file_dir_is_empty(const char *path, bool *empty, struct err *e) MUST_CHECK;
+// Names in dir that begin and end so, sorted; heap, caller frees with file_list_free.
+enum status file_list(const char *dir, const char *begin, const char *end, char ***names,
+		      size_t *count, struct err *e) MUST_CHECK;
+void file_list_free(char **names, size_t count);
+// Renames within a file system, replacing silently, and syncs the folder of `to`.
+enum status file_move(const char *from, const char *to, struct err *e) MUST_CHECK;
 // "dir/name"; heap, caller frees.
 char *path_join(const char *dir, const char *name);
 enum status file_free_bytes(const char *dir, uint64_t *out, struct err *e) MUST_CHECK;

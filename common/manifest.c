@@ -650,11 +650,6 @@ static enum status check_envelope(const json_t *root, const char *text, size_t s
 	version = member_u64(&p, root, "format_version", UINT32_MAX);
 	if (p.status != OK)
 		return p.status;
-	if (version != FORMAT_VERSION)
-		return err_set(e, ERR_VERSION,
-			       "manifest: format version %" PRIu64 ", but " SPANGEN_VERSION
-			       " reads version %u; use a release that reads it",
-			       version, FORMAT_VERSION);
 	at = find_own_digest(text, size_bytes);
 	if (at == SIZE_MAX)
 		return err_set(e, ERR_FORMAT, "manifest: \"manifest_xxh3\" is missing");
@@ -664,6 +659,11 @@ static enum status check_envelope(const json_t *root, const char *text, size_t s
 			       "manifest: its digest is %s, but it says %.32s (edited or "
 			       "damaged: restore it from another copy)",
 			       actual, text + at);
+	if (version != FORMAT_VERSION)
+		return err_set(e, ERR_VERSION,
+			       "manifest: format version %" PRIu64 ", but " SPANGEN_VERSION
+			       " reads version %u; use a release that reads it",
+			       version, FORMAT_VERSION);
 	return OK;
 }
 

@@ -48,6 +48,8 @@ struct block_worker {
 	struct render_block rows;
 	struct buf row;
 };
+void block_worker_init(struct block_worker *w, const struct render *r);
+void block_worker_deinit(struct block_worker *w);
 struct block_worker *block_workers_new(const struct source *s, unsigned count);
 void block_workers_free(struct block_worker *w, unsigned count);
 // Reads block `number` and prepares its rows.
@@ -90,8 +92,9 @@ struct findings {
 };
 void finding_add(struct findings *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 // Checks every row of a loaded block: blob against columns, references against the parent rows,
-// ids.
-void check_rows(struct block_worker *w, const struct source *s, const char *where,
+// ids; and what its header says of starts.
+void check_rows(struct block_worker *w, const struct dict *d, const struct recipe *recipe,
+		int64_t epoch_ms, const struct block_header *h, const char *where,
 		struct findings *f);
 
 #endif

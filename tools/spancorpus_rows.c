@@ -382,13 +382,26 @@ static void check_disorder(const struct block_worker *w, const struct recipe *r,
 			    copies);
 }
 
-void check_rows(struct block_worker *w, const struct source *s, const char *where,
+// Least and greatest start in the header.
+static void check_header(const struct block_worker *w, const struct block_header *h,
+			 const char *where, struct findings *f)
+{
+	int64_t least = INT64_MAX, most = INT64_MIN;
+
+	for (uint32_t i = 0; i < w->rows.rows; i++) {
+		least = w->rows.start_rel_ms[i] < least ? w->rows.start_rel_ms[i] : least;
+		most = w->rows.start_rel_ms[i] > most ? w->rows.start_rel_ms[i] : most;
+	}
+	if ((int64_t)h->min_start_ms - (INT64_C(1) << 32) != least ||
+	    (int64_t)h->max_start_ms - (INT64_C(1) << 32) != most)
+		finding_add(f, "%s: starts in its header are not its rows'", where);
+}
+
+void check_rows(struct block_worker *w, const struct dict *d, const struct recipe *recipe,
+		int64_t epoch, const struct block_header *h, const char *where,
 		struct findings *f)
 {
 	const struct block *b = &w->block;
-	const struct dict *d = &s->corpus.dict;
-	const struct recipe *recipe = &s->corpus.manifest.recipe;
-	int64_t epoch = s->corpus.manifest.epoch_ms;
 	size_t longest = 1;
 	struct segment_facts *g;
 
@@ -401,6 +414,7 @@ void check_rows(struct block_worker *w, const struct source *s, const char *wher
 	}
 	if (recipe->window_ms > 0)
 		check_sequences(b, where, f);
+	check_header(w, h, where, f);
 	for (uint32_t t = 0; t < w->rows.traces; t++) {
 		uint32_t first = w->rows.trace_first[t];
 

@@ -59,27 +59,35 @@ void source_close(struct source *s)
 	memset(s, 0, sizeof(*s));
 }
 
+void block_worker_init(struct block_worker *w, const struct render *r)
+{
+	w->reader = block_reader_new();
+	block_init(&w->block);
+	render_block_init(&w->rows, r);
+	buf_init(&w->row, 2 * ROW_BLOB_MAX);
+}
+
+void block_worker_deinit(struct block_worker *w)
+{
+	block_reader_free(w->reader);
+	block_free(&w->block);
+	render_block_free(&w->rows);
+	buf_free(&w->row);
+}
+
 struct block_worker *block_workers_new(const struct source *s, unsigned count)
 {
 	struct block_worker *w = mem_zalloc(count, sizeof(*w));
 
-	for (unsigned i = 0; i < count; i++) {
-		w[i].reader = block_reader_new();
-		block_init(&w[i].block);
-		render_block_init(&w[i].rows, s->render);
-		buf_init(&w[i].row, 2 * ROW_BLOB_MAX);
-	}
+	for (unsigned i = 0; i < count; i++)
+		block_worker_init(&w[i], s->render);
 	return w;
 }
 
 void block_workers_free(struct block_worker *w, unsigned count)
 {
-	for (unsigned i = 0; w != NULL && i < count; i++) {
-		block_reader_free(w[i].reader);
-		block_free(&w[i].block);
-		render_block_free(&w[i].rows);
-		buf_free(&w[i].row);
-	}
+	for (unsigned i = 0; w != NULL && i < count; i++)
+		block_worker_deinit(&w[i]);
 	free(w);
 }
 
