@@ -180,19 +180,7 @@ static enum status malformed(const char *name, struct err *e)
 // Values that a column's field holds: every varint ends with a byte below 0x80.
 static size_t count_values(const struct pb_field *f)
 {
-	const char *p = f->bytes.data;
-	size_t count = 0, i = 0;
-
-	if (f->wire == PB_VARINT)
-		return 1;
-	for (; i + 8 <= f->bytes.size; i += 8) {
-		uint64_t more = load_le64(p + i) >> 7 & UINT64_C(0x0101010101010101);
-
-		count += 8 - (more * UINT64_C(0x0101010101010101) >> 56);
-	}
-	for (; i < f->bytes.size; i++)
-		count += (uint8_t)p[i] < 0x80;
-	return count;
+	return f->wire == PB_VARINT ? 1 : pb_count_ends(f->bytes.data, f->bytes.size);
 }
 
 // Room for `more` values; a size that comes from input, so failing is no reason to abort.
