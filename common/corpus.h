@@ -92,6 +92,7 @@ struct dict {
 	struct view *text; // shared by literals; not empty
 	uint32_t service_count, instance_count, operation_count, template_count,
 		component_count, word_count, text_count;
+	const struct dict_shape *shape; // for the check of blocks; filled by dict_decode only
 };
 
 // Sets numbers, hexes and words from the pieces.
@@ -133,6 +134,11 @@ struct block {
 	// order says, and rows that are output twice; by: how much later (section 5.5 of
 	// FORMAT.md).
 	struct column32 late_row, late_by, duplicate_row, duplicate_by;
+	// Room of the check against a dictionary, kept from one block to the next.
+	struct block_scratch {
+		uint32_t *v; // owned
+		size_t capacity;
+	} scratch;
 };
 
 void block_init(struct block *b);

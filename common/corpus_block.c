@@ -86,6 +86,7 @@ void block_free(struct block *b)
 	free(b->literal_size.v);
 	buf_free(&b->literal_data);
 	buf_free(&b->id_value);
+	free(b->scratch.v);
 	*b = (struct block){0};
 }
 
@@ -457,5 +458,5 @@ enum status block_decode(const void *payload, size_t size_bytes, const struct di
 {
 	enum status s = block_parse(payload, size_bytes, b, e);
 
-	return s == OK ? block_check(b, d, e) : s;
+	return s == OK ? block_check(b, d, &b->scratch, e) : s;
 }

@@ -9,6 +9,51 @@
 
 #define NO_ROW UINT32_MAX
 
+// ---- What is read of each entry ------------------------------------------------------------
+
+// Packed, since the entries themselves do not fit the cache and are met in no order.
+struct operation_shape {
+	uint32_t first_template, template_count;
+};
+
+struct template_shape {
+	uint32_t numbers, hexes, words;
+	uint32_t depth_call; // 2 * depth + is_call
+};
+
+struct dict_shape {
+	uint8_t *is_raw; // of each instance
+	struct operation_shape *operation;
+	struct template_shape *template;
+};
+
+const struct dict_shape *dict_shape_make(const struct dict *d, struct arena *a)
+{
+	struct dict_shape *s = arena_alloc(a, 1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->is_raw = arena_alloc(a, d->instance_count + 1, 1);
+	s->operation = arena_alloc(a, d->operation_count + 1, sizeof(*s->operation));
+	s->template = arena_alloc(a, d->template_count + 1, sizeof(*s->template));
+	if (s->is_raw == NULL || s->operation == NULL || s->template == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < d->instance_count; i++)
+		s->is_raw[i] = d->instance[i].id_style == ID_RAW;
+	for (uint32_t i = 0; i < d->operation_count; i++)
+		s->operation[i] = (struct operation_shape){d->operation[i].first_template,
+							   d->operation[i].template_count};
+	for (uint32_t i = 0; i < d->template_count; i++) {
+		const struct span_template *t = &d->template[i];
+
+		s->template[i] = (struct template_shape){t->numbers, t->hexes, t->words,
+							 2 * t->depth + t->is_call};
+	}
+	return s;
+}
+
+// ---- Checks --------------------------------------------------------------------------------
+
 // Running totals over the rows.
 struct totals {
 	uint64_t numbers, hexes, words, literals, id_bytes;
@@ -17,9 +62,9 @@ struct totals {
 struct check {
 	const struct block *b;
 	const struct dict *d;
-	const struct span_template *template; // of the dictionary
-	uint32_t *first_span;		      // row -> its first span
-	uint32_t *callee;		      // span -> first row it calls, or NO_ROW
+	const struct dict_shape *shape; // of d
+	uint32_t *first_span;		// row -> its first span
+	uint32_t *callee;		// span -> first row it calls, or NO_ROW
 	struct totals sum;
 	struct err *e;
 };
@@ -90,11 +135,11 @@ static enum status check_links(struct check *c)
 }
 
 // The template that value `ref` of a span means, or NULL and an error.
-static const struct span_template *find_template(const struct check *c, uint32_t row,
-						 uint32_t span, uint32_t ref, enum status *s)
+static const struct template_shape *find_template(const struct check *c, uint32_t row,
+						  uint32_t span, uint32_t ref, enum status *s)
 {
-	const struct operation *op = &c->d->operation[c->b->operation.v[row]];
-	const struct span_template *t;
+	const struct operation_shape *op = &c->shape->operation[c->b->operation.v[row]];
+	const struct template_shape *t;
 	uint32_t k = (ref - 1) / 2;
 
 	if (ref % 2 == 0) {
@@ -104,14 +149,14 @@ static const struct span_template *find_template(const struct check *c, uint32_t
 			*s = bad_span(c, row, span, "is a callee's, but no row is called");
 			return NULL;
 		}
-		op = &c->d->operation[c->b->operation.v[callee]];
+		op = &c->shape->operation[c->b->operation.v[callee]];
 	}
 	if (k >= op->template_count) {
 		*s = bad_span(c, row, span, "is not one of its operation's");
 		return NULL;
 	}
-	t = &c->template[op->first_template + k];
-	if (ref % 2 == 0 && !t->is_call) {
+	t = &c->shape->template[op->first_template + k];
+	if (ref % 2 == 0 && t->depth_call % 2 == 0) {
 		*s = bad_span(c, row, span, "is a callee's, but not lent to callers");
 		return NULL;
 	}
@@ -128,16 +173,18 @@ static enum status check_spans(struct check *c, uint32_t row, uint32_t *inner)
 	enum status s = OK;
 
 	for (uint32_t i = 0; i < b->span_count.v[row]; i++) {
-		const struct span_template *t;
+		const struct template_shape *t;
+		uint32_t own;
 
 		if (ref[i] == 0)
 			return bad_span(c, row, i, "is the literal blob among others");
 		t = find_template(c, row, i, ref[i], &s);
 		if (t == NULL)
 			return s;
-		if (i == 0 ? t->depth != 0 : t->depth == 0 || t->depth > depth + 1)
+		own = t->depth_call / 2;
+		if (i == 0 ? own != 0 : own == 0 || own > depth + 1)
 			return bad_span(c, row, i, "has a depth that makes no tree");
-		depth = t->depth;
+		depth = own;
 		if (i > 0) {
 			start += b->span_start_ms.v[*inner];
 			if (start > INT32_MAX || b->span_duration_ms.v[*inner] > INT32_MAX)
@@ -158,7 +205,7 @@ static enum status check_all_rows(struct check *c)
 	enum status s = OK;
 
 	for (uint32_t row = 0; row < rows && s == OK; row++) {
-		if (c->d->instance[b->instance.v[row]].id_style == ID_RAW)
+		if (c->shape->is_raw[b->instance.v[row]])
 			c->sum.id_bytes += b->parent.v[row] == 0 ? 32 : 16;
 		if (!is_literal(c, row)) {
 			s = check_spans(c, row, &inner);
@@ -201,22 +248,28 @@ static enum status check_totals(const struct check *c)
 	return OK;
 }
 
-enum status block_check(const struct block *b, const struct dict *d, struct err *e)
+enum status block_check(const struct block *b, const struct dict *d, struct block_scratch *room,
+			struct err *e)
 {
-	struct check c = {.b = b, .d = d, .template = d->template, .e = e};
+	struct check c = {.b = b, .d = d, .shape = d->shape, .e = e};
+	size_t wanted = block_rows(b) + b->template.count;
 	enum status s;
 
-	c.first_span = malloc(block_rows(b) * sizeof(*c.first_span));
-	c.callee = malloc(b->template.count * sizeof(*c.callee));
-	if (c.first_span == NULL || c.callee == NULL)
-		s = err_set(e, ERR_MEMORY, "checking it does not fit into memory");
-	else
-		s = check_links(&c);
+	if (wanted > room->capacity) {
+		free(room->v);
+		room->capacity = wanted + wanted / 4;
+		room->v = malloc(room->capacity * sizeof(*room->v));
+		if (room->v == NULL) {
+			room->capacity = 0;
+			return err_set(e, ERR_MEMORY, "checking it does not fit into memory");
+		}
+	}
+	c.first_span = room->v;
+	c.callee = room->v + block_rows(b);
+	s = check_links(&c);
 	if (s == OK)
 		s = check_all_rows(&c);
 	if (s == OK)
 		s = check_totals(&c);
-	free(c.first_span);
-	free(c.callee);
 	return s;
 }

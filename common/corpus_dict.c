@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/corpus_private.h"
 #include "common/pb.h"
 
 #define ENTRIES_MAX (((size_t)1 << 24) - 1) // of one kind; a step has 24 bits for a text
@@ -662,5 +663,10 @@ enum status dict_decode(const void *data, size_t size_bytes, struct arena *a, st
 	if (d.status == OK)
 		check_prefixes(&d, out);
 	check_indexes(&d, out);
-	return d.status;
+	if (d.status != OK)
+		return d.status;
+	out->shape = dict_shape_make(out, a);
+	return out->shape != NULL
+		       ? OK
+		       : err_set(e, ERR_MEMORY, "dictionary: does not fit into memory");
 }

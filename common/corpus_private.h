@@ -15,7 +15,10 @@ enum corpus_field {
 };
 
 // Checks b, which block_parse accepted, against d.
-enum status block_check(const struct block *b, const struct dict *d, struct err *e) MUST_CHECK;
+enum status block_check(const struct block *b, const struct dict *d, struct block_scratch *room,
+			struct err *e) MUST_CHECK;
+// For dict_decode: struct dict.shape; NULL when memory is short.
+const struct dict_shape *dict_shape_make(const struct dict *d, struct arena *a);
 
 #define REMEDY "restore the file from another copy, or generate the corpus again"
 

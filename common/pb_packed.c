@@ -134,7 +134,8 @@ static inline bool unpack(const uint8_t *data, size_t size_bytes, void *out, siz
 	return true;
 }
 
-static bool get_packed(const struct pb_field *f, void *out, size_t *count, size_t max, bool wide)
+static bool get_packed(const struct pb_field *f, void *out, size_t *count, size_t max,
+		       bool wide)
 {
 	size_t more;
 

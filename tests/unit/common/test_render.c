@@ -94,7 +94,7 @@ static struct view words[] = {VIEW_INIT("alice"), VIEW_INIT("bob")};
 
 static const struct dict dict = {
 	services, instances, operations, templates, components, words, NULL,
-	2,	  3,	     2,		 5,	    2,		2,     0,
+	2,	  3,	     2,		 5,	    2,		2,     0,    NULL,
 };
 static const struct recipe recipe = {.base_epoch_ms = BASE, .order = ORDER_START};
 
