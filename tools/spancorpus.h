@@ -47,6 +47,7 @@ struct block_worker {
 	struct block block;
 	struct render_block rows;
 	struct buf row;
+	struct row_scratch *scratch; // of check_rows, made when first used
 };
 void block_worker_init(struct block_worker *w, const struct render *r);
 void block_worker_deinit(struct block_worker *w);
@@ -91,6 +92,8 @@ struct findings {
 	struct buf text; // lines
 };
 void finding_add(struct findings *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+struct row_scratch;
+void row_scratch_free(struct row_scratch *s); // NULL is fine
 // Checks every row of a loaded block: blob against columns, references against the parent rows,
 // ids; and what its header says of starts.
 void check_rows(struct block_worker *w, const struct dict *d, const struct recipe *recipe,

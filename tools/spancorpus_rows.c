@@ -30,6 +30,7 @@ struct span_facts {
 	uint64_t type, layer;
 	bool error, has_reference;
 	struct view operation, peer;
+	// With has_reference only; last, so that a span without one need not clear them.
 	struct view ref_trace, ref_segment, ref_service, ref_instance, ref_endpoint,
 		ref_address;
 	int64_t ref_span;
@@ -37,20 +38,137 @@ struct span_facts {
 
 #define SPANS_PARSED_MAX 4096
 
-// A parsed segment; views point into `blob`.
+// A parsed segment; views point into `rendered`.
 struct segment_facts {
 	struct view trace, segment, service, instance;
 	struct span_facts *span;
-	size_t span_count;
-	struct buf blob; // copy of the rendered bytes
+	uint16_t *index; // id -> place in span, when ids are 0 .. span_count - 1
+	bool indexed;
+	size_t span_count, span_capacity;
+	struct buf rendered; // the row as rendered, blob and columns
+	struct view blob;
 	int64_t first_start;
 };
 
-static bool take(struct view *to, const struct pb_field *f)
+// Segments of one trace, kept from block to block.
+struct row_scratch {
+	struct segment_facts *g;
+	size_t capacity;
+	uint8_t *seen; // sequence numbers
+};
+
+void row_scratch_free(struct row_scratch *s)
+{
+	for (size_t i = 0; s != NULL && i < s->capacity; i++) {
+		buf_free(&s->g[i].rendered);
+		free(s->g[i].span);
+		free(s->g[i].index);
+	}
+	if (s != NULL) {
+		free(s->g);
+		free(s->seen);
+	}
+	free(s);
+}
+
+// Room for `longest` segments.
+static struct segment_facts *scratch_room(struct row_scratch **at, size_t longest)
+{
+	struct row_scratch *s = *at;
+
+	if (s == NULL) {
+		s = *at = mem_zalloc(1, sizeof(*s));
+		s->seen = mem_alloc(SEQUENCES_MAX);
+	}
+	if (longest > s->capacity) {
+		s->g = mem_realloc(s->g, longest, sizeof(*s->g));
+		memset(s->g + s->capacity, 0, (longest - s->capacity) * sizeof(*s->g));
+		for (size_t i = s->capacity; i < longest; i++)
+			buf_init(&s->g[i].rendered, 2 * ROW_BLOB_MAX);
+		s->capacity = longest;
+	}
+	return s->g;
+}
+
+static struct span_facts *next_span(struct segment_facts *g)
+{
+	if (g->span_count == g->span_capacity) {
+		g->span_capacity = g->span_capacity == 0 ? 32 : 2 * g->span_capacity;
+		g->span = mem_realloc(g->span, g->span_capacity, sizeof(*g->span));
+		g->index = mem_realloc(g->index, g->span_capacity, sizeof(*g->index));
+	}
+	return &g->span[g->span_count++];
+}
+
+// pb_next, with the common case in place: a tag of one byte, a value of one or a length of at
+// most two.
+static inline bool next_field(struct pb_reader *r, struct pb_field *f)
+{
+	const uint8_t *p = r->pos;
+	size_t size, head = 2;
+
+	if (r->end - p < 3 || p[0] >= 0x80 || p[0] < 8 || r->failed)
+		return pb_next(r, f);
+	size = p[1];
+	if ((p[0] & 7) == PB_VARINT && size < 0x80) {
+		*f = (struct pb_field){p[0] >> 3, PB_VARINT, size, {NULL, 0}};
+		r->pos = p + 2;
+		return true;
+	}
+	if ((p[0] & 7) != PB_BYTES)
+		return pb_next(r, f);
+	if (size >= 0x80) {
+		if (p[2] >= 0x80)
+			return pb_next(r, f);
+		size = (size & 0x7f) | (size_t)p[2] << 7;
+		head = 3;
+	}
+	if (size > (size_t)(r->end - p) - head)
+		return pb_next(r, f); // says that it is malformed
+	*f = (struct pb_field){p[0] >> 3, PB_BYTES, 0, {(const char *)p + head, size}};
+	r->pos = p + head + size;
+	return true;
+}
+
+// Only ASCII, eight bytes at a time; the last eight may overlap those before.
+static inline bool is_ascii(const char *p, size_t size)
+{
+	uint64_t all = 0, word;
+	uint32_t half;
+
+	if (size >= 8) {
+		size_t i = 0;
+
+		for (; i + 32 < size; i += 32) {
+			uint64_t words[4];
+
+			memcpy(words, p + i, 32);
+			all |= words[0] | words[1] | words[2] | words[3];
+		}
+		for (; i + 8 < size; i += 8) {
+			memcpy(&word, p + i, 8);
+			all |= word;
+		}
+		memcpy(&word, p + size - 8, 8);
+		all |= word;
+	} else if (size >= 4) {
+		memcpy(&half, p, 4);
+		all |= half;
+		memcpy(&half, p + size - 4, 4);
+		all |= half;
+	} else {
+		for (size_t i = 0; i < size; i++)
+			all |= (uint8_t)p[i];
+	}
+	return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
+static inline bool take(struct view *to, const struct pb_field *f)
 {
 	*to = f->bytes;
 	return f->wire == PB_BYTES && f->bytes.size > 0 &&
-	       utf8_valid(f->bytes.data, f->bytes.size);
+	       (is_ascii(f->bytes.data, f->bytes.size) ||
+		utf8_valid(f->bytes.data, f->bytes.size));
 }
 
 // Nested messages that are only checked: key/value pairs and logs.
@@ -62,7 +180,7 @@ static bool walk_pair(struct view bytes)
 	struct view text;
 
 	pb_reader_init(&r, bytes.data, bytes.size);
-	while (pb_next(&r, &f)) {
+	while (next_field(&r, &f)) {
 		if (f.number <= last || f.number > 2 || !take(&text, &f))
 			return false;
 		last = f.number;
@@ -77,7 +195,7 @@ static bool walk_log(struct view bytes)
 	uint32_t last = 0;
 
 	pb_reader_init(&r, bytes.data, bytes.size);
-	while (pb_next(&r, &f)) {
+	while (next_field(&r, &f)) {
 		if (f.number < last || f.number > 2 ||
 		    f.wire != (f.number == 1 ? PB_VARINT : PB_BYTES))
 			return false;
@@ -95,9 +213,10 @@ static bool walk_reference(struct view bytes, struct span_facts *s)
 	uint32_t last = 0;
 	bool ok = !s->has_reference;
 
+	memset(&s->ref_trace, 0, sizeof(*s) - offsetof(struct span_facts, ref_trace));
 	s->has_reference = true;
 	pb_reader_init(&r, bytes.data, bytes.size);
-	while (ok && pb_next(&r, &f)) {
+	while (ok && next_field(&r, &f)) {
 		ok = f.number > last;
 		last = f.number;
 		switch (f.number) {
@@ -136,9 +255,9 @@ static bool walk_span(struct view bytes, struct span_facts *s)
 	uint32_t last = 0;
 	bool ok = true;
 
-	*s = (struct span_facts){0};
+	memset(s, 0, offsetof(struct span_facts, ref_trace));
 	pb_reader_init(&r, bytes.data, bytes.size);
-	while (ok && pb_next(&r, &f)) {
+	while (ok && next_field(&r, &f)) {
 		// Canonical: ascending, only tags, logs and references repeat, no default value
 		// is written.
 		ok = f.number > last ||
@@ -192,6 +311,21 @@ static bool walk_span(struct view bytes, struct span_facts *s)
 	return ok && !r.failed && s->end >= s->start && s->operation.size > 0;
 }
 
+// Rendered ids are the places in creation order; a literal blob's may be any.
+static void index_spans(struct segment_facts *g)
+{
+	memset(g->index, 0xff, g->span_count * sizeof(*g->index));
+	g->indexed = true;
+	for (size_t i = 0; i < g->span_count && g->indexed; i++) {
+		int64_t id = g->span[i].id;
+
+		g->indexed =
+			id >= 0 && id < (int64_t)g->span_count && g->index[id] == UINT16_MAX;
+		if (g->indexed)
+			g->index[id] = (uint16_t)i;
+	}
+}
+
 static bool walk_segment(struct segment_facts *g)
 {
 	struct pb_reader r;
@@ -202,7 +336,7 @@ static bool walk_segment(struct segment_facts *g)
 	g->span_count = 0;
 	g->trace = g->segment = g->service = g->instance = (struct view){NULL, 0};
 	pb_reader_init(&r, g->blob.data, g->blob.size);
-	while (ok && pb_next(&r, &f)) {
+	while (ok && next_field(&r, &f)) {
 		ok = f.number > last || (f.number == 3 && last == 3);
 		last = f.number;
 		switch (f.number) {
@@ -214,8 +348,7 @@ static bool walk_segment(struct segment_facts *g)
 			break;
 		case 3:
 			ok = ok && g->span_count < SPANS_PARSED_MAX &&
-			     walk_span(f.bytes, &g->span[g->span_count]);
-			g->span_count++;
+			     walk_span(f.bytes, next_span(g));
 			break;
 		case 4:
 			ok = ok && take(&g->service, &f);
@@ -227,11 +360,14 @@ static bool walk_segment(struct segment_facts *g)
 			ok = false;
 		}
 	}
+	index_spans(g);
 	return ok && !r.failed && g->span_count > 0;
 }
 
 static const struct span_facts *find_span(const struct segment_facts *g, int64_t id)
 {
+	if (g->indexed)
+		return id >= 0 && id < (int64_t)g->span_count ? &g->span[g->index[id]] : NULL;
 	for (size_t i = 0; i < g->span_count; i++)
 		if (g->span[i].id == id)
 			return &g->span[i];
@@ -241,8 +377,20 @@ static const struct span_facts *find_span(const struct segment_facts *g, int64_t
 // True when `id` is base64(name) followed by `suffix`.
 static bool is_base64_of(struct view id, struct view name, const char *suffix)
 {
-	static const char digit[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	// Value of a digit + 1, 0 for any other character.
+	static const uint8_t value[256] = {
+		['A'] = 1,  ['B'] = 2,	['C'] = 3,  ['D'] = 4,	['E'] = 5,  ['F'] = 6,
+		['G'] = 7,  ['H'] = 8,	['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12,
+		['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18,
+		['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+		['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,
+		['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+		['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42,
+		['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+		['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54,
+		['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
+		['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+	};
 	size_t text = (name.size + 2) / 3 * 4, tail = strlen(suffix);
 	uint32_t bits = 0, have = 0;
 	size_t at = 0;
@@ -250,11 +398,11 @@ static bool is_base64_of(struct view id, struct view name, const char *suffix)
 	if (id.size != text + tail || memcmp(id.data + text, suffix, tail) != 0)
 		return false;
 	for (size_t i = 0; i < text && id.data[i] != '='; i++) {
-		const char *p = strchr(digit, id.data[i]);
+		uint32_t digit = value[(uint8_t)id.data[i]];
 
-		if (p == NULL)
+		if (digit == 0)
 			return false;
-		bits = bits << 6 | (uint32_t)(p - digit);
+		bits = bits << 6 | (digit - 1);
 		have += 6;
 		if (have >= 8) {
 			have -= 8;
@@ -287,7 +435,7 @@ static const char *compare_columns(const struct segment_facts *g, const struct r
 			return "a span's parent is not an earlier span of the segment";
 		if (s->id != 0 && s->has_reference)
 			return "a span other than the first has a reference";
-		for (size_t j = 0; j < i; j++)
+		for (size_t j = 0; j < i && !g->indexed; j++)
 			if (g->span[j].id == s->id)
 				return "a span id occurs twice";
 	}
@@ -348,22 +496,18 @@ static const char *compare_parent(const struct segment_facts *g, const struct se
 	return NULL;
 }
 
-static void check_sequences(const struct block *b, const char *where, struct findings *f)
+static void check_sequences(const struct block *b, uint8_t seen[SEQUENCES_MAX],
+			    const char *where, struct findings *f)
 {
-	uint8_t *seen = mem_zalloc(5000, 1);
-
 	for (size_t i = 0; i < block_rows(b); i++) {
-		uint64_t run = (b->first_row + i) / 5000;
-
-		if (i > 0 && run != (b->first_row + i - 1) / 5000)
-			memset(seen, 0, 5000);
+		if (i == 0 || (b->first_row + i) % SEQUENCES_MAX == 0)
+			memset(seen, 0, SEQUENCES_MAX);
 		if (seen[b->sequence.v[i]]++)
 			finding_add(f,
 				    "%s: row %" PRIu64 ": sequence %u occurs twice among rows "
 				    "that share thread numbers",
 				    where, b->first_row + i, b->sequence.v[i]);
 	}
-	free(seen);
 }
 
 // As many rows come late and twice as the recipe says.
@@ -407,13 +551,9 @@ void check_rows(struct block_worker *w, const struct dict *d, const struct recip
 
 	for (uint32_t t = 0; t < w->rows.traces; t++)
 		longest = b->trace_size.v[t] > longest ? b->trace_size.v[t] : longest;
-	g = mem_zalloc(longest, sizeof(*g));
-	for (size_t i = 0; i < longest; i++) {
-		buf_init(&g[i].blob, ROW_BLOB_MAX);
-		g[i].span = mem_zalloc(SPANS_PARSED_MAX, sizeof(*g[i].span));
-	}
+	g = scratch_room(&w->scratch, longest);
 	if (recipe->window_ms > 0)
-		check_sequences(b, where, f);
+		check_sequences(b, w->scratch->seen, where, f);
 	check_header(w, h, where, f);
 	for (uint32_t t = 0; t < w->rows.traces; t++) {
 		uint32_t first = w->rows.trace_first[t];
@@ -425,13 +565,16 @@ void check_rows(struct block_worker *w, const struct dict *d, const struct recip
 			struct row r;
 			struct err e = {0};
 
-			if (render_row(&w->rows, row, epoch, &w->row, &r, &e) != OK) {
+			if (row + 1 < w->rows.rows)
+				render_fetch(&w->rows, row + 1);
+			own->span_count = 0;
+			own->indexed = false;
+			if (render_row(&w->rows, row, epoch, &own->rendered, &r, &e) != OK) {
 				finding_add(f, "%s: row %" PRIu64 ": %s", where,
 					    b->first_row + row, e.text);
 				continue;
 			}
-			buf_clear(&own->blob);
-			buf_put_view(&own->blob, r.blob);
+			own->blob = r.blob;
 			own->first_start = r.start_ms;
 			if (!walk_segment(own))
 				wrong = "the blob is not a canonical SegmentObject";
@@ -449,9 +592,4 @@ void check_rows(struct block_worker *w, const struct dict *d, const struct recip
 		}
 	}
 	check_disorder(w, recipe, where, f);
-	for (size_t i = 0; i < longest; i++) {
-		buf_free(&g[i].blob);
-		free(g[i].span);
-	}
-	free(g);
 }

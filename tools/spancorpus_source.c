@@ -65,6 +65,7 @@ void block_worker_init(struct block_worker *w, const struct render *r)
 	block_init(&w->block);
 	render_block_init(&w->rows, r);
 	buf_init(&w->row, 2 * ROW_BLOB_MAX);
+	w->scratch = NULL;
 }
 
 void block_worker_deinit(struct block_worker *w)
@@ -73,6 +74,7 @@ void block_worker_deinit(struct block_worker *w)
 	block_free(&w->block);
 	render_block_free(&w->rows);
 	buf_free(&w->row);
+	row_scratch_free(w->scratch);
 }
 
 struct block_worker *block_workers_new(const struct source *s, unsigned count)
