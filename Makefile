@@ -63,9 +63,10 @@ TOOLS_SRC := $(filter-out tools/spancorpus.c,$(wildcard tools/spancorpus*.c))
 MAIN_SRC := $(wildcard gen/spangen.c tools/spancorpus.c replay/spanreplay.c replay/spansink.c)
 TEST_SRC := $(wildcard tests/unit/*/test_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
+HELPER_SRC := $(wildcard tests/helper/*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 LIB_SRC := $(COMMON_SRC) $(GEN_SRC) $(REPLAY_SRC) $(SINK_SRC) $(TOOLS_SRC)
-ALL_SRC := $(LIB_SRC) $(MAIN_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC)
+ALL_SRC := $(LIB_SRC) $(MAIN_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(HELPER_SRC)
 ALL_HDR := $(wildcard common/*.h gen/*.h replay/*.h tools/*.h tests/*.h tests/*/*.h tests/unit/*/*.h)
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh .ci/run) \
 	$(foreach f,tools/bootstrap tools/demo tools/banyandb tools/check-layers tests/contract/record tests/fuzz/run,$(wildcard $f))
@@ -164,6 +165,7 @@ PROGRAMS := $(addprefix $(B)/,$(basename $(notdir $(MAIN_SRC))))
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter tests/fuzz/fuzz_%.c,$(FUZZ_SRC)))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
+HELPERS := $(patsubst tests/helper/%.c,$(B)/helper/%,$(HELPER_SRC))
 
 all: $(PROGRAMS) ## the four programs, in $(O)/$(BUILD)/ (the default)
 
@@ -224,6 +226,12 @@ $(B)/fuzz/seeds: $(B)/obj/tests/fuzz/seeds.o $(AR_common)
 	@echo "  LINK $@"
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(LIBS_common)
 
+# What script tests need made for them.
+$(HELPERS): $(B)/helper/%: $(B)/obj/tests/helper/%.o $(AR_tools)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LDLIBS) $(LIBS_tools)
+
 # ---- Objects -----------------------------------------------------------------------------------
 
 $(B)/obj/%.o: %.c $(B)/stamp/flags
@@ -264,7 +272,7 @@ FORCE:
 
 RUN_TESTS = tests/run.sh --bin $(abspath $(B)) --src $(CURDIR) --jobs $(JOBS)
 
-tests-build: $(PROGRAMS) $(TESTS) $(BENCHES) $(FUZZERS) $(B)/fuzz/seeds
+tests-build: $(PROGRAMS) $(TESTS) $(BENCHES) $(HELPERS) $(FUZZERS) $(B)/fuzz/seeds
 
 test: tests-build ## unit, cli, golden, contract and end-to-end tests (T=PATTERN: only those)
 	@$(RUN_TESTS) $(T)

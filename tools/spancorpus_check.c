@@ -786,10 +786,10 @@ static enum status check_file(struct check *c, size_t i, struct crew *crew, stru
 
 // ---- The whole -----------------------------------------------------------------------------
 
-// Whether the manifest is of every block of the recipe.
+// Whether the manifest is of every block of the recipe: then totals are the recipe's.
 static bool is_whole(const struct check *c)
 {
-	return !c->manifest_good || c->manifest.blocks == recipe_blocks(&c->recipe);
+	return c->manifest.blocks == recipe_blocks(&c->recipe);
 }
 
 static void report_gap(struct check *c, uint64_t first, uint64_t end)
@@ -824,7 +824,7 @@ static void check_totals(struct check *c)
 	c->sum = NULL;
 	c->program_differs = c->differ > 0 && c->manifest_good &&
 			     digest_equal(c->digest, c->manifest.digest);
-	if (!c->complete || !c->dict_known || !c->manifest_good || !is_whole(c))
+	if (!c->complete || !c->dict_known || !c->manifest_good)
 		return;
 	if (!digest_equal(c->digest, c->manifest.digest)) {
 		digest_text(c->digest, have);
@@ -834,7 +834,7 @@ static void check_totals(struct check *c)
 		c->digest_differs = c->damage == 0;
 		report(c, FOUND_DAMAGE, PLACE_MANIFEST, MANIFEST_NAME, 0, 0, text);
 	}
-	if (c->rows != c->recipe.spans || c->traces != c->recipe.traces) {
+	if (is_whole(c) && (c->rows != c->recipe.spans || c->traces != c->recipe.traces)) {
 		snprintf(text, sizeof(text),
 			 "%" PRIu64 " rows in %" PRIu64 " traces, %" PRIu64 " in %" PRIu64
 			 " claimed",
@@ -866,18 +866,9 @@ void check_manifest(const struct check *c, struct manifest *m)
 		.file = mem_zalloc(c->file_count == 0 ? 1 : c->file_count, sizeof(*m->file)),
 		.file_count = c->file_count,
 	};
-	if (c->manifest_good) {
-		m->rows = c->manifest.rows;
-		m->traces = c->manifest.traces;
-		m->blocks = c->manifest.blocks;
-		m->digest = c->manifest.digest;
-	}
 	for (size_t i = 0; i < c->file_count; i++) {
-		const struct file_check *f = &c->file[i];
-		bool as_said = c->manifest_good && (!f->present || f->damaged);
-
-		m->file[i] = as_said ? c->manifest.file[i] : f->now;
-		m->file[i].name = mem_strdup(f->name);
+		m->file[i] = c->file[i].now;
+		m->file[i].name = mem_strdup(c->file[i].name);
 	}
 }
 

@@ -106,7 +106,8 @@ struct check {
 // (no such folder, no memory, unreadable), not damage.
 enum status check_run(struct check *c, const struct check_options *o, struct err *e) MUST_CHECK;
 void check_free(struct check *c);
-// The manifest as it must be for the files as they are (file[].now). m: manifest_free.
+// The manifest of the whole corpus, from what the data files say (file[].now, digest). Without
+// a good one only. m: manifest_free.
 void check_manifest(const struct check *c, struct manifest *m);
 
 struct heal_result {

@@ -374,21 +374,46 @@ static enum status sum_blocks(struct heal *h, struct digest *out, struct err *e)
 	return s;
 }
 
-static enum status write_manifest(struct heal *h, struct err *e)
+// A good manifest stays as it is but for files that were written again.
+static void update_entries(struct check *c)
+{
+	for (size_t i = 0; i < c->file_count; i++) {
+		struct manifest_file *m = &c->manifest.file[i];
+		char *name = m->name;
+
+		*m = c->file[i].now;
+		m->name = name;
+	}
+}
+
+static enum status format_manifest(struct heal *h, struct buf *text, struct err *e)
 {
 	struct check *c = h->c;
-	char *path = path_join(c->o.dir, MANIFEST_NAME);
 	struct manifest m = {0};
-	struct buf text;
-	enum status s = OK;
+	enum status s;
 
-	buf_init(&text, MANIFEST_MAX_BYTES);
-	if (!c->manifest_good)
-		s = sum_blocks(h, &c->digest, e);
+	if (c->manifest_good) {
+		update_entries(c);
+		return manifest_format(&c->manifest, text, e);
+	}
+	s = sum_blocks(h, &c->digest, e);
 	if (s == OK) {
 		check_manifest(c, &m);
-		s = manifest_format(&m, &text, e);
+		s = manifest_format(&m, text, e);
 	}
+	manifest_free(&m);
+	return s;
+}
+
+static enum status write_manifest(struct heal *h, struct err *e)
+{
+	const struct check *c = h->c;
+	char *path = path_join(c->o.dir, MANIFEST_NAME);
+	struct buf text;
+	enum status s;
+
+	buf_init(&text, MANIFEST_MAX_BYTES);
+	s = format_manifest(h, &text, e);
 	if (s == OK && !(text.size == c->manifest_text.size &&
 			 memcmp(text.data, c->manifest_text.data, text.size) == 0)) {
 		s = file_write_all(path, text.data, text.size, true, e);
@@ -396,7 +421,6 @@ static enum status write_manifest(struct heal *h, struct err *e)
 		if (s == OK)
 			buf_printf(&h->r->text, MANIFEST_NAME ": written again\n");
 	}
-	manifest_free(&m);
 	buf_free(&text);
 	free(path);
 	return s;
