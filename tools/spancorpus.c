@@ -8,7 +8,8 @@
 
 static const struct verb verbs[] = {
 	{"info", "DIR", "what the corpus is: digest, sizes, recipe", verb_info},
-	{"verify", "DIR", "digests and structure; --rows adds the invariants of every row",
+	{"verify", "DIR",
+	 "digests and structure; --rows every row, --deep against the recipe, --heal mends",
 	 verb_verify},
 	{"stats", "DIR", "measures the corpus against the claims of its recipe", verb_stats},
 	{"cat", "DIR", "rows as JSON lines", verb_cat},
