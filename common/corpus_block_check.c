@@ -47,7 +47,7 @@ const struct dict_shape *dict_shape_make(const struct dict *d, struct arena *a)
 		const struct span_template *t = &d->template[i];
 
 		s->template[i] = (struct template_shape){t->numbers, t->hexes, t->words,
-							 2 * t->depth + t->is_call};
+							 2 * t->depth + (uint32_t)t->is_call};
 	}
 	return s;
 }
