@@ -15,6 +15,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include "common/corpus_check.h"
 #include "common/pb.h"
 
 enum choice {
