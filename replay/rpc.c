@@ -23,7 +23,8 @@
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 
-#define CONNECT_MS 10000 // a busy server may need seconds for its first frame
+#define WRITE_BUFFER_BYTES (256 * 1024) // more than a burst
+#define CONNECT_MS 10000		// a busy server may need seconds for its first frame
 #define MESSAGE_MAX_BYTES                                                                      \
 	(512 * 1024 * 1024) // answers; the default of 4 MiB is less than a page of rows
 
@@ -189,6 +190,7 @@ struct rpc *rpc_open(const char *server)
 		{.type = GRPC_ARG_INTEGER, .value.integer = CONNECT_MS},
 		{.type = GRPC_ARG_INTEGER, .value.integer = 2000},
 		{.type = GRPC_ARG_INTEGER, .value.integer = 0},
+		{.type = GRPC_ARG_INTEGER, .value.integer = WRITE_BUFFER_BYTES},
 	};
 	static const char *const keys[] = {
 		GRPC_ARG_MINIMAL_STACK,
@@ -196,12 +198,12 @@ struct rpc *rpc_open(const char *server)
 		GRPC_ARG_ENABLE_DEADLINE_CHECKS, // which the minimal stack leaves out: a silent
 						 // server would hang us
 		GRPC_ARG_ENABLE_RETRIES,	 // ours know what is safe to repeat
-		GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-		GRPC_ARG_MAX_SEND_MESSAGE_LENGTH,
+		GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH,
 		GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
 		GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, // also how long a connection may take
-		GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
-		GRPC_ARG_ENABLE_HTTP_PROXY,
+		GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, GRPC_ARG_ENABLE_HTTP_PROXY,
+		GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, // a stream's, before it is written in spite
+						  // of the hint
 	};
 	grpc_channel_args channel_args = {ARRAY_LEN(args), args};
 	grpc_channel_credentials *plain;

@@ -8,6 +8,8 @@
 // has been encoded and not yet read by the socket stays small enough for the cache. A burst is
 // up to 16 messages or 64 KB of a stream; all but the last go out with the hint that more
 // follows, so that one write to the socket carries many.
+// Streams take turns burst by burst, not message by message, for the same reason: gRPC keeps
+// the messages of an unfinished burst.
 #include "replay/run.h"
 
 #include <pthread.h>
@@ -20,8 +22,8 @@
 #include "common/rng.h"
 #include "replay/pacer.h"
 
-#define BURST_MESSAGES 16
-#define BURST_BYTES (64 * KIB)
+#define BURST_MESSAGES 32
+#define BURST_BYTES (128 * KIB)
 #define TEXT_MAX_BYTES MIB // the column texts of one row
 #define TICK_NS (50 * NS_PER_MS)
 #define ATTEMPTS_MAX 6
@@ -52,6 +54,8 @@ struct slot {
 	unsigned attempts;
 	int64_t due_ns, first_ns, last_ns, again_ns;
 	struct slot *next_idle;
+	bool is_ready; // in run.ready
+	struct slot *next_ready;
 };
 
 struct timer {
@@ -72,9 +76,11 @@ struct run {
 	uint64_t next_bulk;
 	struct slot *slot; // concurrency of them
 	struct slot *idle;
-	uint32_t busy;	   // slots that are not idle
-	uint64_t failures; // in a row
-	enum unsent rest;  // why rows that were not begun stay unsent; UNSENT_NONE: go on
+	uint32_t busy;			 // slots that are not idle
+	struct slot *bursting;		 // whose burst has begun and not ended, or NULL
+	struct slot *ready, *ready_last; // whose next message waits for that
+	uint64_t failures;		 // in a row
+	enum unsent rest; // why rows that were not begun stay unsent; UNSENT_NONE: go on
 	struct buf text;
 	uint8_t metadata_bytes[METADATA_MAX];
 	struct view metadata;
@@ -246,6 +252,39 @@ static enum status next_message(struct run *u, struct slot *s, struct message *m
 // ---- A bulk
 // -------------------------------------------------------------------------------------------------------------
 
+static void burst_end(struct run *u, struct slot *s)
+{
+	s->burst_messages = 0;
+	s->burst_bytes = 0;
+	if (u->bursting == s)
+		u->bursting = NULL;
+}
+
+static void ready_add(struct run *u, struct slot *s)
+{
+	s->is_ready = true;
+	s->next_ready = NULL;
+	if (u->ready)
+		u->ready_last->next_ready = s;
+	else
+		u->ready = s;
+	u->ready_last = s;
+}
+
+static void ready_remove(struct run *u, struct slot *s)
+{
+	struct slot **at = &u->ready, *before = NULL;
+
+	while (*at != s) {
+		before = *at;
+		at = &before->next_ready;
+	}
+	*at = s->next_ready;
+	if (u->ready_last == s)
+		u->ready_last = before;
+	s->is_ready = false;
+}
+
 static void send(struct run *u, struct slot *s, const struct message *m)
 {
 	bool burst_ends, last = s->next == s->rows.count;
@@ -255,19 +294,22 @@ static void send(struct run *u, struct slot *s, const struct message *m)
 	burst_ends = s->burst_messages == BURST_MESSAGES || s->burst_bytes >= BURST_BYTES;
 	bulk_rows_sent(&s->rows, m->index, m->size, m->root);
 	s->closed = last;
+	burst_ends = burst_ends || s->handed == 0;
 	rpc_stream_send(s->stream, u->slab, m->data, m->size,
-			last			       ? RPC_LAST
-			: burst_ends || s->handed == 0 ? 0
-						       : RPC_MORE);
+			last	     ? RPC_LAST
+			: burst_ends ? 0
+				     : RPC_MORE);
 	s->handed++;
-	if (burst_ends) {
-		s->burst_messages = 0;
-		s->burst_bytes = 0;
-	}
+	u->bursting = s;
+	if (last || burst_ends)
+		burst_end(u, s);
 }
 
 static void slot_release(struct run *u, struct slot *s)
 {
+	burst_end(u, s);
+	if (s->is_ready)
+		ready_remove(u, s);
 	source_put(u->src, s->block);
 	s->block = NULL;
 	if (s->stream)
@@ -297,8 +339,6 @@ static void bulk_open(struct run *u, struct slot *s)
 	struct message m;
 
 	s->next = s->handed = 0;
-	s->burst_messages = 0;
-	s->burst_bytes = 0;
 	s->closed = false;
 	if (next_message(u, s, &m) != OK) {
 		fail(u);
@@ -346,21 +386,44 @@ static void start_due(struct run *u)
 		bulk_begin(u, u->next_bulk++);
 }
 
-static void on_sent(struct run *u, struct slot *s, bool ok)
+// The stream can take the next message.
+static void go_on(struct run *u, struct slot *s)
 {
 	struct message m;
 
-	if (!ok || s->closed)
-		return; // the end of the call is on its way
 	if (next_message(u, s, &m) != OK) {
 		fail(u);
+		burst_end(u, s);
 		rpc_stream_cancel(s->stream);
 	} else if (!m.data) { // the rest was refused
 		s->closed = true;
+		burst_end(u, s);
 		rpc_stream_half_close(s->stream);
 	} else {
 		send(u, s, &m);
 	}
+}
+
+// Those whose turn it is.
+static void go_on_ready(struct run *u)
+{
+	while (u->ready && !u->bursting) {
+		struct slot *s = u->ready;
+
+		ready_remove(u, s);
+		go_on(u, s);
+	}
+}
+
+static void on_sent(struct run *u, struct slot *s, bool ok)
+{
+	if (!ok || s->closed) // the end of the call is on its way
+		burst_end(u, s);
+	else if (u->bursting && u->bursting != s)
+		ready_add(u, s);
+	else
+		go_on(u, s);
+	go_on_ready(u);
 }
 
 static void on_answer(struct run *u, struct slot *s, const struct rpc_event *ev)
@@ -533,6 +596,7 @@ static void drive(struct run *u)
 			break;
 		case RPC_END:
 			on_end(u, ev.user, &ev);
+			go_on_ready(u);
 			start_due(u);
 			break;
 		}

@@ -17,8 +17,8 @@
 #include "common/clock.h"
 #include "replay/model.h"
 
-#define BURST_MESSAGES 16
-#define BURST_BYTES (64 * KIB)
+#define BURST_MESSAGES 32
+#define BURST_BYTES (128 * KIB)
 
 enum tag_kind_ { TAG_SEND, TAG_RECEIVE, TAG_STATUS };
 
@@ -183,6 +183,9 @@ static grpc_slice make_message(size_t span_bytes)
 int main(int argc, char **argv)
 {
 	grpc_arg args[] = {
+		{.type = GRPC_ARG_INTEGER,
+		 .key = (char[]){GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE},
+		 .value.integer = 256 * 1024},
 		{.type = GRPC_ARG_INTEGER,
 		 .key = (char[]){GRPC_ARG_MINIMAL_STACK},
 		 .value.integer = 1},

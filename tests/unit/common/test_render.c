@@ -93,8 +93,8 @@ static struct view components[] = {VIEW_INIT("SpringMVC"), VIEW_INIT("Tomcat")};
 static struct view words[] = {VIEW_INIT("alice"), VIEW_INIT("bob")};
 
 static const struct dict dict = {
-	services, instances, operations, templates, components, words, NULL,
-	2,	  3,	     2,		 5,	    2,		2,     0,    NULL,
+	services, instances, operations, templates, components, words, NULL, 2,
+	3,	  2,	     5,		 2,	    2,		0,     NULL,
 };
 static const struct recipe recipe = {.base_epoch_ms = BASE, .order = ORDER_START};
 
