@@ -252,6 +252,7 @@ enum status block_check(const struct block *b, const struct dict *d, struct bloc
 			struct err *e)
 {
 	struct check c = {.b = b, .d = d, .shape = d->shape, .e = e};
+	struct arena own = {0}; // for a dictionary that its maker has in hand
 	size_t wanted = block_rows(b) + b->template.count;
 	enum status s;
 
@@ -264,6 +265,12 @@ enum status block_check(const struct block *b, const struct dict *d, struct bloc
 			return err_set(e, ERR_MEMORY, "checking it does not fit into memory");
 		}
 	}
+	if (c.shape == NULL)
+		c.shape = dict_shape_make(d, &own);
+	if (c.shape == NULL) {
+		arena_free(&own);
+		return err_set(e, ERR_MEMORY, "checking it does not fit into memory");
+	}
 	c.first_span = room->v;
 	c.callee = room->v + block_rows(b);
 	s = check_links(&c);
@@ -271,5 +278,6 @@ enum status block_check(const struct block *b, const struct dict *d, struct bloc
 		s = check_all_rows(&c);
 	if (s == OK)
 		s = check_totals(&c);
+	arena_free(&own);
 	return s;
 }

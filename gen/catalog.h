@@ -43,10 +43,20 @@ struct hole_class {
 extern const struct hole_class hole_classes[];
 extern const uint32_t hole_class_count;
 
+#define CATALOG_NAMES 8192u // further words, at most
+
+// How many further words there are when there are `cardinality` distinct ids.
+static inline uint32_t catalog_names(uint32_t cardinality)
+{
+	return cardinality < CATALOG_NAMES ? cardinality : CATALOG_NAMES;
+}
+
 // How many distinct values holes of a class have when there are `cardinality` distinct ids:
-// other numbers have no more than that, words and hex values are their own.
+// other numbers and further words have no more than that, the rest is their own.
 static inline uint32_t hole_class_range(const struct hole_class *c, uint32_t cardinality)
 {
+	if (c->mark == MARK_WORD && c->range == CATALOG_NAMES)
+		return catalog_names(cardinality);
 	if (c->mark != MARK_NUMBER)
 		return c->range;
 	return c->range == 0 || cardinality < c->range ? cardinality : c->range;
@@ -57,7 +67,6 @@ uint32_t catalog_number_most(uint32_t cardinality);
 
 extern const char *const catalog_words[];
 extern const uint32_t catalog_word_count;
-#define CATALOG_NAMES 8192u // further words
 void catalog_name(struct buf *out, uint32_t n);
 
 struct entity {

@@ -135,7 +135,7 @@ static void build_lists(struct segment_set *s)
 	s->dict.component = list_new(s, s->dict.component_count, sizeof(struct view));
 	for (uint32_t i = 0; i < s->dict.component_count && !s->failed; i++)
 		s->dict.component[i] = view_of(entry_components[i]);
-	s->dict.word_count = catalog_word_count + CATALOG_NAMES;
+	s->dict.word_count = catalog_word_count + catalog_names(s->cardinality);
 	s->dict.word = list_new(s, s->dict.word_count, sizeof(struct view));
 	buf_init(&text, KIB);
 	for (uint32_t i = 0; i < s->dict.word_count && !s->failed; i++) {

@@ -8,9 +8,7 @@
 
 static const struct verb verbs[] = {
 	{"info", "DIR", "what the corpus is: digest, sizes, recipe", verb_info},
-	{"verify", "DIR",
-	 "digests and structure; --rows every row, --deep against the recipe, --heal mends",
-	 verb_verify},
+	{"verify", "DIR", "every digest and structure; --rows, --deep, --heal", verb_verify},
 	{"stats", "DIR", "measures the corpus against the claims of its recipe", verb_stats},
 	{"cat", "DIR", "rows as JSON lines", verb_cat},
 	{"export", "--format FORMAT DIR",

@@ -655,7 +655,7 @@ static void self_times_keep_their_means(void **state)
 	free(s);
 }
 
-// Cardinality is the number of ids and caps other numbers; words stay.
+// Cardinality is the number of ids and caps other numbers and names; other words stay.
 static void cardinality_caps_numbers(void **state)
 {
 	(void)state;
@@ -668,6 +668,9 @@ static void cardinality_caps_numbers(void **state)
 		} else if (c->mark == MARK_NUMBER) {
 			assert_int_equal(hole_class_range(c, 3), 3);
 			assert_int_equal(hole_class_range(c, 1000000000), c->range);
+		} else if (c->range == CATALOG_NAMES) {
+			assert_int_equal(hole_class_range(c, 3), 3);
+			assert_int_equal(hole_class_range(c, 1000000000), CATALOG_NAMES);
 		} else {
 			assert_int_equal(hole_class_range(c, 3), c->range);
 		}

@@ -14,13 +14,14 @@
 static inline struct recipe made_recipe(uint64_t seed)
 {
 	const struct scale_wish wish = {
-		.spans = 200, .traces = 20, .services = 5, .instances = 5, .operations = 5};
+		.spans = 200, .traces = 20, .services = 3, .instances = 3, .operations = 3};
 	struct recipe r = {0};
 
 	scale_recipe(&wish, &r);
 	r.seed = seed;
 	r.block_traces = 5;
 	r.variants = 1;
+	r.cardinality = 10;
 	return r;
 }
 
