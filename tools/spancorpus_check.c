@@ -29,7 +29,7 @@ const char *place_text(enum place p)
 static void report(struct check *c, enum finding_kind kind, enum place place, const char *file,
 		   uint64_t block, uint64_t blocks, const char *text)
 {
-	char line[2 * ERR_TEXT_SIZE];
+	char line[4 * ERR_TEXT_SIZE];
 	const struct finding f = {kind, place, file, block, blocks, line};
 
 	if (file == NULL)

@@ -225,18 +225,6 @@ static struct counts run_jobs(const struct corpus_bytes *c, const struct recipe 
 	return sum;
 }
 
-// Syncing thousands of files to a disk is not what is tested: memory, where there is such a
-// folder.
-static void enter_scratch(char *dir, size_t size)
-{
-	snprintf(dir, size, "%s/spangen-flips.XXXXXX",
-		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ".");
-	if (mkdtemp(dir) == NULL || chdir(dir) != 0) {
-		perror(dir);
-		exit(1);
-	}
-}
-
 static void remove_dir(const char *dir)
 {
 	struct err e = {0};
@@ -256,18 +244,39 @@ static void remove_dir(const char *dir)
 	rmdir(dir);
 }
 
-static void leave_scratch(const char *dir, uint64_t jobs)
-{
-	char name[32];
+static char scratch[64];
+static pid_t owner;
 
-	for (uint64_t i = 0; i < jobs; i++) {
-		snprintf(name, sizeof(name), "flips%u", (unsigned)i);
-		remove_dir(name);
-	}
-	remove_dir("one");
-	remove_dir("whole");
+// However the test ends, but not when one of its processes does.
+static void leave_scratch(void)
+{
+	struct err e = {0};
+	char **names;
+	size_t count;
+
+	if (getpid() != owner || file_list(".", "", "", &names, &count, &e) != OK)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (names[i][0] != '.')
+			remove_dir(names[i]);
+	file_list_free(names, count);
 	if (chdir("/") == 0)
-		rmdir(dir);
+		rmdir(scratch);
+}
+
+// Syncing thousands of files to a disk is not what is tested: memory, where there is such a
+// folder.
+static void enter_scratch(void)
+{
+	// Otherwise in the folder of the test, which its runner removes.
+	snprintf(scratch, sizeof(scratch), "%sspangen-flips.XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : "");
+	if (mkdtemp(scratch) == NULL || chdir(scratch) != 0) {
+		perror(scratch);
+		exit(1);
+	}
+	owner = getpid();
+	atexit(leave_scratch);
 }
 
 int main(void)
@@ -277,14 +286,12 @@ int main(void)
 	struct corpus_bytes c = {0};
 	struct counts n;
 	uint64_t bits = 0;
-	char scratch[64];
 
-	enter_scratch(scratch, sizeof(scratch));
+	enter_scratch();
 	make(&c, &r);
 	for (unsigned i = 0; i < c.count; i++)
 		bits += 8 * c.bytes[i].size;
 	n = run_jobs(&c, &r, jobs, step);
-	leave_scratch(scratch, jobs);
 	for (unsigned i = 0; i < c.count; i++)
 		buf_free(&c.bytes[i]);
 	printf("%llu of %llu bits flipped: %llu detected, %llu named by file and place, "
