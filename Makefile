@@ -214,8 +214,8 @@ $(BENCHES): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(AR_replay) $(B)/libgen.a
 # A fuzz target is driven by libFuzzer in the fuzz flavour, by a loop over saved inputs in others.
 FUZZ_DRIVER_fuzz := -fsanitize=fuzzer
 FUZZ_DRIVER := $(or $(FUZZ_DRIVER_$(BUILD)),$(B)/obj/tests/fuzz/driver.o)
-$(FUZZERS): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/support.o $(AR_gen) \
-		$(filter %.o,$(FUZZ_DRIVER))
+FUZZ_SHARED := $(patsubst %,$(B)/obj/tests/fuzz/%.o,support reference)
+$(FUZZERS): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_SHARED) $(AR_gen) $(filter %.o,$(FUZZ_DRIVER))
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(filter -%,$(FUZZ_DRIVER)) $(LDLIBS) \

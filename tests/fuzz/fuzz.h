@@ -22,6 +22,10 @@ void fuzz_check_error(enum status s, const struct err *e);
 // each other: order, columns, ids, blobs forwards and backwards, into too little room.
 void fuzz_render(const struct dict *d, const struct recipe *r, const struct block *b);
 
+// The blob of a row into out (cleared first), written the slow way; columns: render_row's.
+void fuzz_reference_blob(const struct dict *d, const struct block *b, uint32_t row,
+			 const struct row *columns, struct buf *out);
+
 // What block_decode accepted is encoded, decoded and encoded again: the same bytes.
 void fuzz_block_again(const struct dict *d, const struct block *b);
 

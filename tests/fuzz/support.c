@@ -70,16 +70,19 @@ static void check_order(const struct render_block *rb, const struct recipe *r)
 	free(seen);
 }
 
-// A blob of a known size fits exactly that, and no less.
+// A blob of a known size fits that and the slack, and no less (a literal blob needs no slack).
 static void check_backward(const struct render_block *rb, uint32_t row, struct view blob)
 {
-	uint8_t *area = malloc(blob.size + 1); // exactly as large, so that ASan sees its ends
+	size_t size = blob.size + RENDER_SLACK;
+	uint8_t *area = malloc(size); // exactly as large, so that ASan sees its ends
+	const uint8_t *end;
 
 	fuzz_must(area != NULL);
-	fuzz_must(render_blob_backward(rb, row, EPOCH_MS, area, blob.size) == area);
-	fuzz_must(blob.size == 0 || memcmp(area, blob.data, blob.size) == 0);
-	if (blob.size > 0)
-		fuzz_must(render_blob_backward(rb, row, EPOCH_MS, area, blob.size - 1) == NULL);
+	end = area + size;
+	fuzz_must(render_blob_backward(rb, row, EPOCH_MS, area, size) == end - blob.size);
+	fuzz_must(blob.size == 0 || memcmp(end - blob.size, blob.data, blob.size) == 0);
+	if (rb->b->template.v[rb->first_span[row]] != 0)
+		fuzz_must(render_blob_backward(rb, row, EPOCH_MS, area, size - 1) == NULL);
 	free(area);
 }
 
@@ -113,7 +116,7 @@ void fuzz_render(const struct dict *d, const struct recipe *r, const struct bloc
 {
 	struct render *render = NULL;
 	struct render_block rb;
-	struct buf out, small;
+	struct buf out, small, reference;
 	struct err e = {0};
 	size_t rendered = 0;
 
@@ -121,6 +124,7 @@ void fuzz_render(const struct dict *d, const struct recipe *r, const struct bloc
 	render_block_init(&rb, render);
 	buf_init(&out, 4 * ROW_BLOB_MAX);
 	buf_init(&small, 4 * KIB);
+	buf_init(&reference, 2 * ROW_BLOB_MAX);
 	render_block_set(&rb, b);
 	render_block_set(&rb, b); // storage is reused
 	fuzz_must(rb.rows == block_rows(b));
@@ -137,12 +141,17 @@ void fuzz_render(const struct dict *d, const struct recipe *r, const struct bloc
 			rendered += ROW_BLOB_MAX;
 			continue;
 		}
+		fuzz_reference_blob(d, b, row, &full, &reference);
+		fuzz_must(!reference.failed && reference.size == full.blob.size);
+		fuzz_must(full.blob.size == 0 ||
+			  memcmp(reference.data, full.blob.data, full.blob.size) == 0);
 		check_backward(&rb, row, full.blob);
 		check_columns(&rb, row, &full, &small);
 		rendered += 64 + full.blob.size;
 	}
 	buf_free(&out);
 	buf_free(&small);
+	buf_free(&reference);
 	render_block_free(&rb);
 	render_free(render);
 }
