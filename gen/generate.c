@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/pool.h"
+#include "common/progress.h"
 #include "common/render.h"
 #include "common/rng.h"
 #include "gen/generate_private.h"
@@ -367,8 +368,7 @@ struct run {
 	struct worker *worker; // one per thread
 	struct result *result; // one per slot of the pool
 	struct corpus_writer *writer;
-	struct log *log;
-	int64_t begin_ns;
+	struct progress progress;
 	uint64_t rows;
 };
 
@@ -380,23 +380,6 @@ static enum status run_work(void *ctx, unsigned worker, unsigned slot, uint64_t 
 	return make_frame(run->g, &run->worker[worker], job, &run->result[slot], e);
 }
 
-static void show_progress(struct run *run)
-{
-	const struct recipe *r = plan_recipe(run->g->plan);
-	int64_t now_ns = clock_monotonic_ns();
-	uint64_t us = u64_max((uint64_t)(now_ns - run->begin_ns) / 1000, 1);
-	uint64_t per_s = u64_mul_div(run->rows, 1000000, us);
-	uint64_t left_s = (r->spans - run->rows) / u64_max(per_s, 1);
-
-	log_progress(run->log, now_ns,
-		     "%3" PRIu64 " %%  %" PRIu64 " of %" PRIu64 " rows  %" PRIu64
-		     " rows/s  %" PRIu64 " MB/s of rows  %" PRIu64 " MB stored  %" PRIu64
-		     ":%02" PRIu64 " left",
-		     u64_mul_div(run->rows, 100, r->spans), run->rows, r->spans, per_s,
-		     u64_mul_div(per_s, run->g->mean_row_bytes_x100, 100000000),
-		     corpus_writer_bytes(run->writer) / 1000000, left_s / 60, left_s % 60);
-}
-
 static enum status run_consume(void *ctx, unsigned slot, uint64_t job, struct err *e)
 {
 	struct run *run = ctx;
@@ -405,8 +388,9 @@ static enum status run_consume(void *ctx, unsigned slot, uint64_t job, struct er
 
 	(void)job;
 	run->rows += r->header.rows;
-	if (s == OK && run->log != NULL)
-		show_progress(run);
+	if (s == OK && run->progress.log != NULL)
+		progress_show(&run->progress, clock_monotonic_ns(), run->rows,
+			      corpus_writer_bytes(run->writer));
 	return s;
 }
 
@@ -421,7 +405,7 @@ static void run_init(struct run *run, const struct generator *g,
 		worker_init(&run->worker[i], g, o->zstd_level);
 	for (unsigned i = 0; i < slots; i++)
 		buf_init(&run->result[i].frame, BLOCK_PAYLOAD_MAX);
-	run->begin_ns = clock_monotonic_ns();
+	run->progress.begin_ns = clock_monotonic_ns();
 }
 
 static void run_deinit(struct run *run, unsigned threads)
@@ -460,7 +444,10 @@ enum status generate_corpus(const struct generator *g, const struct generate_opt
 			    struct log *log, struct manifest *m, struct err *e)
 {
 	uint64_t blocks = recipe_blocks(plan_recipe(g->plan)), next = 0;
-	struct run run = {.g = g, .log = log};
+	struct run run = {.g = g,
+			  .progress = {.log = log,
+				       .verb = "stored",
+				       .rows_all = plan_recipe(g->plan)->spans}};
 	struct pool_job job = {.work = run_work, .consume = run_consume, .ctx = &run};
 	enum status s = open_writer(g, o, &run.writer, e);
 

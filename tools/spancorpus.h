@@ -9,6 +9,7 @@
 #include "common/corpus.h"
 #include "common/log.h"
 #include "common/opt.h"
+#include "common/progress.h"
 #include "common/render.h"
 
 // One verb: parses its own options and prints its result. `help`: the option table was asked
@@ -40,6 +41,9 @@ struct source {
 };
 enum status source_open(struct source *s, const char *dir, struct err *e) MUST_CHECK;
 void source_close(struct source *s);
+
+// Progress over the rows that are there, starting now. verb: what is done to the bytes.
+struct progress source_progress(const struct source *s, struct log *log, const char *verb);
 
 // What one worker needs to read and render blocks.
 struct block_worker {

@@ -23,8 +23,10 @@ struct export
 	uint64_t *loaded;   // by worker: 1 + the block it has; 0: none
 	struct otlp **otlp; // by worker; NULL when not asked for
 	struct buf *slot;
-	uint64_t parts; // jobs of a block
-	struct log *log;
+	uint64_t *slot_rows; // rows in each
+	uint64_t parts;	     // jobs of a block
+	struct progress progress;
+	uint64_t rows, bytes; // written so far
 	int64_t epoch_ms;
 	int format; // enum format
 };
@@ -110,9 +112,10 @@ static enum status render_part(void *ctx, unsigned worker, unsigned slot, uint64
 	struct buf *out = &x->slot[slot];
 	uint64_t number = job / x->parts, part = job % x->parts;
 	enum status s = OK;
-	uint64_t last;
+	uint64_t first, last;
 
 	buf_clear(out);
+	x->slot_rows[slot] = 0;
 	if (!corpus_has_block(&x->source->corpus, number))
 		return OK;
 	if (x->loaded[worker] != number + 1) {
@@ -122,9 +125,12 @@ static enum status render_part(void *ctx, unsigned worker, unsigned slot, uint64
 			return s;
 		x->loaded[worker] = number + 1;
 	}
+	first = (uint64_t)w->rows.outputs * part / x->parts;
 	last = (uint64_t)w->rows.outputs * (part + 1) / x->parts;
-	for (uint64_t i = (uint64_t)w->rows.outputs * part / x->parts; s == OK && i < last;
-	     i++) {
+	// Of the corpus' rows, copies left out, as the total has them.
+	x->slot_rows[slot] = (uint64_t)w->rows.rows * (part + 1) / x->parts -
+			     (uint64_t)w->rows.rows * part / x->parts;
+	for (uint64_t i = first; s == OK && i < last; i++) {
 		s = put_row(x, worker, (uint32_t)i, out, e);
 		if (s != OK)
 			err_prefix(e, "block %" PRIu64 ": row %" PRIu64, number,
@@ -152,8 +158,10 @@ static enum status write_part(void *ctx, unsigned slot, uint64_t job, struct err
 {
 	struct export *x = ctx;
 
-	log_progress(x->log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64,
-		     job / x->parts + 1, x->source->corpus.manifest.blocks);
+	(void)job;
+	x->rows += x->slot_rows[slot];
+	x->bytes += x->slot[slot].size;
+	progress_show(&x->progress, clock_monotonic_ns(), x->rows, x->bytes);
 	return write_all(x->slot[slot].data, x->slot[slot].size, e);
 }
 
@@ -204,6 +212,7 @@ static enum status run(struct export *x, unsigned threads, struct err *e)
 		if (x->format == FORMAT_OTLP || x->format == FORMAT_OTLP_JSON)
 			x->otlp[i] = otlp_new(x->format == FORMAT_OTLP_JSON);
 	x->slot = mem_zalloc(slots, sizeof(*x->slot));
+	x->slot_rows = mem_zalloc(slots, sizeof(*x->slot_rows));
 	for (unsigned i = 0; i < slots; i++)
 		buf_init(&x->slot[i], (size_t)1 << 30);
 	if (x->format == FORMAT_CSV)
@@ -211,10 +220,11 @@ static enum status run(struct export *x, unsigned threads, struct err *e)
 	if (s == OK)
 		s = pool_run(&job, threads, 0, x->source->corpus.manifest.blocks * x->parts,
 			     NULL, NULL, e);
-	log_progress_end(x->log);
+	log_progress_end(x->progress.log);
 	for (unsigned i = 0; i < slots; i++)
 		buf_free(&x->slot[i]);
 	free(x->slot);
+	free(x->slot_rows);
 	for (unsigned i = 0; i < threads; i++)
 		otlp_free(x->otlp[i]);
 	free(x->otlp);
@@ -273,7 +283,7 @@ enum status verb_export(const struct verb *v, int argc, char **argv, struct err 
 		return st;
 	log_init(&log, "spancorpus", quiet);
 	x.source = &s;
-	x.log = &log;
+	x.progress = source_progress(&s, &log, "written");
 	st = source_epoch(&s, epoch, &x.epoch_ms, e);
 	if (st == OK)
 		st = run(&x, (unsigned)threads, e);

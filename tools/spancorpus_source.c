@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "tools/spancorpus.h"
 
 enum status verb_folders(const struct verb *v, const struct opt *table, int argc, char **argv,
@@ -75,6 +76,18 @@ void block_worker_deinit(struct block_worker *w)
 	render_block_free(&w->rows);
 	buf_free(&w->row);
 	row_scratch_free(w->scratch);
+}
+
+struct progress source_progress(const struct source *s, struct log *log, const char *verb)
+{
+	const struct manifest *m = &s->corpus.manifest;
+	struct progress p = {.log = log, .verb = verb, .begin_ns = clock_monotonic_ns()};
+
+	for (size_t i = 0; i < m->file_count; i++) {
+		if (corpus_has_block(&s->corpus, m->file[i].first_block))
+			p.rows_all += m->file[i].rows;
+	}
+	return p;
 }
 
 struct block_worker *block_workers_new(const struct source *s, unsigned count)
