@@ -188,6 +188,17 @@ enum status frame_write_block(struct frame_writer *w, const struct block *b,
 			      struct block_header *h, struct buf *out,
 			      struct err *e) MUST_CHECK;
 
+// What data files take besides the compressed frames of their blocks.
+struct corpus_overhead {
+	uint64_t head_payload_bytes; // uncompressed first frame, counted in DATA_PAYLOAD_MAX
+	uint64_t file_bytes;	     // stored in each file: headers, first frame, seek table
+	uint64_t block_bytes; // stored for each block: header, its part of the seek table
+};
+// Makes the first frame that corpus_writer_open would make of the same, and measures it.
+enum status corpus_overhead(const struct recipe *r, const struct about *a,
+			    struct view dict_bytes, struct corpus_overhead *out,
+			    struct err *e) MUST_CHECK;
+
 struct corpus_writer;
 // Creates dir when missing; ERR_EXISTS with the remedy when it holds anything. recipe/about are
 // copied, dict_bytes (an encoded dict) too.

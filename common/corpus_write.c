@@ -256,6 +256,30 @@ static enum status make_head(struct corpus_writer *w, struct view recipe, struct
 	return s;
 }
 
+enum status corpus_overhead(const struct recipe *r, const struct about *a,
+			    struct view dict_bytes, struct corpus_overhead *out, struct err *e)
+{
+	struct corpus_writer w = {0};
+	struct buf recipe;
+	enum status s;
+
+	copy_about(&w.manifest.about, a);
+	buf_init(&w.head, SIZE_MAX);
+	buf_init(&recipe, 4 * KIB);
+	recipe_encode(r, &recipe);
+	s = make_head(&w, (struct view){(const char *)recipe.data, recipe.size}, dict_bytes, e);
+	// A seek table has entries for header and frame of the head, and of each block.
+	*out = (struct corpus_overhead){
+		.head_payload_bytes = w.header.payload_size,
+		.file_bytes = FILE_HEADER_SIZE + w.header.stored_size + seek_table_size(2),
+		.block_bytes = BLOCK_HEADER_SIZE + 2 * SEEK_ENTRY_SIZE,
+	};
+	buf_free(&recipe);
+	buf_free(&w.head);
+	manifest_free(&w.manifest);
+	return s;
+}
+
 // What would make the manifest fail at the end fails here.
 static enum status try_manifest(const struct corpus_writer *w, struct err *e)
 {

@@ -345,17 +345,17 @@ static enum status put_text(struct buf *b, const char *key, const char *text, st
 	return OK;
 }
 
-static void put_recipe(struct buf *b, const struct recipe *r)
+void recipe_format(const struct recipe *r, struct buf *b)
 {
 	const char *comma = "";
 
-	buf_put_view(b, VIEW("  \"recipe\": {"));
+	buf_put_u8(b, '{');
 #define X(number, name, type, least, greatest)                                                 \
 	buf_printf(b, "%s\n    \"" #name "\": %" PRIu64, comma, (uint64_t)r->name);            \
 	comma = ",";
 	RECIPE_FIELDS(X)
 #undef X
-	buf_put_view(b, VIEW("\n  },\n"));
+	buf_put_view(b, VIEW("\n  }"));
 }
 
 static void put_file(struct buf *b, const struct manifest_file *f, bool last)
@@ -429,7 +429,9 @@ enum status manifest_format(const struct manifest *m, struct buf *out, struct er
 		   "  \"rows\": %" PRIu64 ",\n  \"traces\": %" PRIu64
 		   ",\n  \"blocks\": %" PRIu64 ",\n",
 		   m->rows, m->traces, m->blocks);
-	put_recipe(out, &m->recipe);
+	buf_put_view(out, VIEW("  \"recipe\": "));
+	recipe_format(&m->recipe, out);
+	buf_put_view(out, VIEW(",\n"));
 	buf_put_view(out, VIEW("  \"files\": [\n"));
 	for (size_t i = 0; i < m->file_count; i++)
 		put_file(out, &m->file[i], i + 1 == m->file_count);

@@ -107,6 +107,9 @@ struct manifest {
 	size_t file_count;
 };
 
+// The recipe as the manifest has it: a JSON object, every field by name.
+void recipe_format(const struct recipe *r, struct buf *out);
+
 void manifest_free(struct manifest *m); // contents, not m; null state: all zero
 // JSON text, keys in a fixed order, integers beyond 2^53 as they are; the field "manifest_xxh3"
 // holds the XXH3-128 of the whole text with that field's 32 digits replaced by zeros.

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define CHUNK_SIZE_FIRST (64 * KIB)
 #define CHUNK_SIZE_MAX (1 * MIB)
@@ -52,6 +53,16 @@ char *mem_strdup(const char *s)
 	size_t size = strlen(s) + 1;
 
 	return memcpy(mem_alloc(size), s, size);
+}
+
+uint64_t mem_peak_bytes(void)
+{
+	struct rusage u;
+	int rc = getrusage(RUSAGE_SELF, &u);
+
+	assert(rc == 0);
+	(void)rc;
+	return (uint64_t)u.ru_maxrss * KIB; // Linux counts in KiB
 }
 
 struct view view_of(const char *nul_terminated)

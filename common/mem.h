@@ -12,6 +12,8 @@ void *mem_alloc(size_t size_bytes);
 void *mem_zalloc(size_t count, size_t size_bytes);
 void *mem_realloc(void *p, size_t count, size_t size_bytes);
 char *mem_strdup(const char *s);
+// The most memory this process ever had resident (getrusage).
+uint64_t mem_peak_bytes(void);
 
 // A borrowed string of bytes, not NUL-terminated.
 struct view {

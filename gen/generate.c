@@ -220,6 +220,7 @@ static enum status calibrate(struct generator *g, struct err *e)
 enum status generator_new(struct generator **out, const struct recipe *r, struct err *e)
 {
 	struct generator *g = mem_zalloc(1, sizeof(*g));
+	int64_t begin_ns = clock_monotonic_ns();
 	enum status s = plan_new(&g->plan, r, e);
 
 	*out = NULL;
@@ -237,6 +238,7 @@ enum status generator_new(struct generator **out, const struct recipe *r, struct
 		generator_free(g);
 		return s;
 	}
+	g->setup_ns = clock_monotonic_ns() - begin_ns;
 	*out = g;
 	return OK;
 }
@@ -305,60 +307,6 @@ static enum status make_frame(const struct generator *g, struct worker *w, uint6
 	if (s != OK)
 		return err_prefix(e, "block %" PRIu64, block);
 	return OK;
-}
-
-// ---- Estimate ------------------------------------------------------------------------------
-
-#define ESTIMATE_BLOCKS 3u
-
-// The dictionary as it stands in the first frame of every data file.
-static uint64_t stored_dict_size(const struct generator *g, int zstd_level)
-{
-	size_t room = ZSTD_compressBound(g->dict_bytes.size);
-	void *out = mem_alloc(room);
-	size_t size =
-		ZSTD_compress(out, room, g->dict_bytes.data, g->dict_bytes.size, zstd_level);
-
-	free(out);
-	return ZSTD_isError(size) ? g->dict_bytes.size : size;
-}
-
-enum status generate_estimate(const struct generator *g, unsigned threads, int zstd_level,
-			      struct generate_estimate *out, struct err *e)
-{
-	const struct recipe *r = plan_recipe(g->plan);
-	uint64_t blocks = recipe_blocks(r), samples = u64_min(blocks, ESTIMATE_BLOCKS);
-	uint64_t stored = 0, payload = 0, rows = 0;
-	struct worker w;
-	struct result result = {0};
-	enum status s = OK;
-	int64_t begin_ns;
-
-	worker_init(&w, g, zstd_level);
-	buf_init(&result.frame, BLOCK_PAYLOAD_MAX);
-	begin_ns = clock_monotonic_ns();
-	for (uint64_t i = 0; s == OK && i < samples; i++) {
-		s = make_frame(g, &w, u64_mul_div(i, blocks, samples), &result, e);
-		stored += result.header.stored_size;
-		payload += result.header.payload_size;
-		rows += result.header.rows;
-	}
-	if (s == OK) {
-		uint64_t per_file = DATA_PAYLOAD_MAX - g->dict_bytes.size;
-
-		out->ns_per_row = (uint64_t)(clock_monotonic_ns() - begin_ns) / rows;
-		out->payload_bytes = u64_mul_div(r->spans, payload, rows);
-		out->data_files = out->payload_bytes / per_file + 1;
-		out->stored_bytes = u64_mul_div(r->spans, stored, rows) +
-				    out->data_files * stored_dict_size(g, zstd_level);
-		// A block's columns, its payload, a zstd context, and two waiting frames.
-		out->memory_bytes =
-			g->dict_bytes.size * 3 + 8 * MIB +
-			threads * (4 * payload / samples + 2 * stored / samples + 4 * MIB);
-	}
-	buf_free(&result.frame);
-	worker_deinit(&w);
-	return s;
 }
 
 // ---- Corpus --------------------------------------------------------------------------------

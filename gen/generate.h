@@ -32,13 +32,20 @@ void generator_block(const struct generator *g, struct generator_scratch *s, uin
 		     struct block *b, struct block_header *h);
 
 // What a whole corpus will take, scaled up from sample blocks that are made and compressed.
+// Bytes are met within 5 %.
 struct generate_estimate {
 	uint64_t stored_bytes;	// data files
-	uint64_t payload_bytes; // before compression
-	uint64_t memory_bytes;	// resident, with this many threads
+	uint64_t payload_bytes; // of the blocks before compression
+	uint64_t memory_bytes;	// resident at the peak, with this many threads
 	uint64_t ns_per_row;	// of one thread
+	uint64_t time_ms;	// wall time with this many threads, set-up included
 	uint64_t data_files;
+	uint64_t blocks, file_blocks; // in all, and in a full data file
+	uint64_t frame_bytes;	      // stored, of the blocks alone
+	struct corpus_overhead overhead;
 };
+// Data bytes of a run over `blocks` of them: a shard, or what a resumed run still has to write.
+uint64_t generate_estimate_bytes(const struct generate_estimate *est, uint64_t blocks);
 enum status generate_estimate(const struct generator *g, unsigned threads, int zstd_level,
 			      struct generate_estimate *out, struct err *e) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables of a generator, shared by block.c (makes blocks) and generate.c (calibrates,
-// writes).
+// The tables of a generator, shared by block.c (makes blocks), generate.c (calibrates, writes)
+// and estimate.c.
 #ifndef GEN_GENERATE_PRIVATE_H
 #define GEN_GENERATE_PRIVATE_H
 
@@ -15,6 +15,7 @@ struct generator {
 	uint16_t sequence[SEQUENCES_MAX];
 	uint32_t mean_row_bytes_x100;
 	struct buf dict_bytes; // the encoded dictionary
+	int64_t setup_ns;      // what making these tables took
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include "common/pool.h"
 #include "gen/generate.h"
 #include "gen/recipe_options.h"
+#include "gen/spangen_json.h"
 
 #define PROGRAM "spangen"
 #define LICENCE_DEFAULT "Apache-2.0"
@@ -24,7 +25,7 @@ struct settings {
 	struct recipe_options recipe;
 	const char *out, *title, *description, *licence;
 	uint64_t threads, level, rate_per_s;
-	bool quiet;
+	bool quiet, json, ignore_space;
 };
 
 #define OPTIONS_MAX (RECIPE_OPTIONS_MAX + 16)
@@ -55,9 +56,18 @@ static struct opt *work_options(struct settings *s, struct opt *o)
 	return o;
 }
 
+static struct opt json_option(struct settings *s)
+{
+	return (struct opt){.name = "json",
+			    .type = OPT_FLAG,
+			    .value = &s->json,
+			    .help = "Print one JSON object."};
+}
+
 static void plan_options(struct settings *s, struct opt *o)
 {
 	o = work_options(s, recipe_options_table(&s->recipe, o));
+	*o++ = json_option(s);
 	*o++ = number("rate", &s->rate_per_s, 1, 100000000,
 		      "Spans per second to write at on the server (trace 14000, stream 4500: "
 		      "what one reached on 2 cores).");
@@ -77,6 +87,11 @@ static void generate_options(struct settings *s, struct opt *o)
 			    .type = OPT_FLAG,
 			    .value = &s->quiet,
 			    .help = "No progress on stderr."};
+	*o++ = json_option(s);
+	*o++ = (struct opt){.name = "ignore-space",
+			    .type = OPT_FLAG,
+			    .value = &s->ignore_space,
+			    .help = "Begin even when the corpus will not fit on the disk."};
 	*o = (struct opt){0};
 }
 
@@ -178,7 +193,6 @@ static void print_estimate(const struct settings *s, const struct recipe *r,
 			   const struct generate_estimate *est)
 {
 	uint64_t per_row_x10 = u64_mul_div(est->stored_bytes, 10, r->spans);
-	uint64_t ms = u64_mul_div(est->ns_per_row, r->spans, 1000000 * s->threads);
 	char text[32];
 
 	printf("disk        about %s in %" PRIu64 " data files, %" PRIu64 ".%" PRIu64
@@ -187,27 +201,41 @@ static void print_estimate(const struct settings *s, const struct recipe *r,
 	       per_row_x10 % 10);
 	printf("memory      about %s\n", bytes_text(est->memory_bytes, text));
 	printf("time        about %s with %" PRIu64 " threads, if the disk keeps up\n",
-	       time_text(ms, text), s->threads);
+	       time_text(est->time_ms, text), s->threads);
 }
 
-static void print_replay(const struct settings *s, const struct recipe *r,
-			 const struct generator *g)
+static void foresee_replay(const struct settings *s, const struct recipe *r,
+			   const struct generator *g, struct replay_estimate out[])
 {
 	uint64_t bytes = u64_mul_div(r->spans, generator_mean_row_bytes_x100(g), 100);
 
 	for (size_t i = 0; i < ARRAY_LEN(models); i++) {
 		uint64_t rate = s->rate_per_s != 0 ? s->rate_per_s : models[i].rate_per_s;
+
+		out[i] = (struct replay_estimate){
+			.model = models[i].name,
+			.server_bytes = u64_mul_div(bytes, 10, models[i].ratio_x10),
+			.rate_per_s = rate,
+			.time_ms = u64_mul_div(r->spans, 1000, rate),
+		};
+	}
+}
+
+static void print_replay(const struct replay_estimate replay[])
+{
+	for (size_t i = 0; i < ARRAY_LEN(models); i++) {
 		char disk[32], time[32];
 
 		printf("%-11s about %s on the server's disk, %s at %" PRIu64 " spans/s\n",
-		       models[i].name, bytes_text(bytes * 10 / models[i].ratio_x10, disk),
-		       time_text(u64_mul_div(r->spans, 1000, rate), time), rate);
+		       replay[i].model, bytes_text(replay[i].server_bytes, disk),
+		       time_text(replay[i].time_ms, time), replay[i].rate_per_s);
 	}
 }
 
 static enum status run_plan(const struct settings *s, struct err *e)
 {
 	struct generator *g = NULL;
+	struct replay_estimate replay[ARRAY_LEN(models)];
 	struct generate_estimate est;
 	struct recipe r;
 	enum status st;
@@ -218,9 +246,15 @@ static enum status run_plan(const struct settings *s, struct err *e)
 	if (st == OK)
 		st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
 	if (st == OK) {
-		print_recipe(&r, g);
-		print_estimate(s, &r, &est);
-		print_replay(s, &r, g);
+		foresee_replay(s, &r, g, replay);
+		if (s->json) {
+			json_print_plan(g, &est, (unsigned)s->threads, replay,
+					ARRAY_LEN(replay));
+		} else {
+			print_recipe(&r, g);
+			print_estimate(s, &r, &est);
+			print_replay(replay);
+		}
 		st = stdout_finish(e);
 	}
 	generator_free(g);
@@ -265,23 +299,35 @@ static char *parent_of(const char *dir)
 	return parent;
 }
 
+// More than any corpus of the recipe takes: a row's columns are smaller than its text, and the
+// first frame of a data file is at most half of it.
+static uint64_t size_bound(const struct generator *g)
+{
+	const struct recipe *r = plan_recipe(generator_plan(g));
+	uint64_t rows = u64_mul_div(r->spans, generator_mean_row_bytes_x100(g), 100);
+
+	return 2 * (rows + DATA_PAYLOAD_MAX);
+}
+
 // Refuses what would fill the disk after hours.
 static enum status check_disk(const struct settings *s, const struct generator *g,
 			      struct err *e)
 {
 	char *parent = file_exists(s->out) ? mem_strdup(s->out) : parent_of(s->out);
-	struct generate_estimate est;
+	struct generate_estimate est = {0};
 	char need[32], have[32];
 	uint64_t free_bytes;
 	enum status st = file_free_bytes(parent, &free_bytes, e);
 
 	if (st != OK)
 		st = err_prefix(e, "%s", s->out);
-	if (st == OK)
+	if (st == OK && free_bytes < size_bound(g))
 		st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
 	if (st == OK && est.stored_bytes > free_bytes)
 		st = err_set(e, ERR_IO,
-			     "%s: No space left for the corpus: about %s needed, %s free",
+			     "%s: No space left for the corpus: about %s needed, %s free; "
+			     "choose another disk, lower --spans, or begin anyway with "
+			     "--ignore-space",
 			     s->out, bytes_text(est.stored_bytes, need),
 			     bytes_text(free_bytes, have));
 	free(parent);
@@ -334,7 +380,10 @@ static enum status write_corpus(const struct settings *s, const struct generator
 	log_init(&log, PROGRAM, s->quiet);
 	st = generate_corpus(g, &o, &log, &m, e);
 	if (st == OK) {
-		print_manifest(&m, clock_monotonic_ns() - begin_ns);
+		if (s->json)
+			json_print_result(&m, clock_monotonic_ns() - begin_ns);
+		else
+			print_manifest(&m, clock_monotonic_ns() - begin_ns);
 		st = stdout_finish(e);
 	}
 	manifest_free(&m);
@@ -373,7 +422,7 @@ static enum status run_generate(const struct settings *s, struct err *e)
 		st = recipe_options_make(&s->recipe, &r, e);
 	if (st == OK)
 		st = generator_new(&g, &r, e);
-	if (st == OK)
+	if (st == OK && !s->ignore_space)
 		st = check_disk(s, g, e);
 	if (st == OK)
 		st = write_corpus(s, g, e);

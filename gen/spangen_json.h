@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What spangen's verbs print with --json: one object on stdout, sizes in bytes, times in ms.
+#ifndef GEN_SPANGEN_JSON_H
+#define GEN_SPANGEN_JSON_H
+
+#include <stddef.h>
+
+#include "gen/generate.h"
+
+// What a server will take of a corpus.
+struct replay_estimate {
+	const char *model; // borrowed
+	uint64_t server_bytes, rate_per_s, time_ms;
+};
+
+void json_print_plan(const struct generator *g, const struct generate_estimate *est,
+		     unsigned threads, const struct replay_estimate *replay,
+		     size_t replay_count);
+void json_print_result(const struct manifest *m, int64_t took_ns);
+
+#endif
