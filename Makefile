@@ -42,6 +42,7 @@ PROTOC_C ?= protoc-c
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 SHELLCHECK ?= shellcheck
+MANDOC ?= mandoc
 INSTALL ?= install
 # Where protobuf's well-known types are; the folder that holds google/protobuf/timestamp.proto.
 PROTO_INCLUDE ?= /usr/include
@@ -68,6 +69,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 LIB_SRC := $(COMMON_SRC) $(GEN_SRC) $(REPLAY_SRC) $(SINK_SRC) $(TOOLS_SRC)
 ALL_SRC := $(LIB_SRC) $(MAIN_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(HELPER_SRC)
 ALL_HDR := $(wildcard common/*.h gen/*.h replay/*.h tools/*.h tests/*.h tests/*/*.h tests/unit/*/*.h)
+MAN_SRC := $(wildcard docs/man/*.[15])
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh .ci/run) \
 	$(foreach f,tools/bootstrap tools/demo tools/banyandb tools/check-layers tests/contract/record tests/fuzz/run,$(wildcard $f))
 
@@ -86,7 +88,7 @@ PKG_TEST := cmocka:libcmocka-dev
 GOALS := $(or $(MAKECMDGOALS),all)
 # Goals that need neither gRPC nor protobuf-c: what a cross build makes.
 CORPUS_GOALS := corpus-tools fuzz-build
-NO_BUILD := help clean print check-layers check-determinism format test-live
+NO_BUILD := help clean print check-layers check-determinism format test-live man-lint install-man
 TEST_GOALS := test tests-build check-asan check-bitflips check-headers lint compile_commands.json bench
 
 ifneq ($(filter-out $(NO_BUILD),$(GOALS)),)
@@ -316,12 +318,17 @@ demo: all ## three minutes: small corpus, both models, a table of figures
 
 # ---- Checks ------------------------------------------------------------------------------------
 
-lint: $(B)/compile_commands.json $(PROTO_H) ## clang-format, clang-tidy, shellcheck
+lint: $(B)/compile_commands.json $(PROTO_H) ## clang-format, clang-tidy, shellcheck, mandoc
 	@$(CLANG_FORMAT) --dry-run -Werror $(ALL_SRC) $(ALL_HDR)
 	@printf '%s\n' $(ALL_SRC) | xargs -n 1 -P $(JOBS) $(CLANG_TIDY) --quiet -p $(B)
 	@command -v $(SHELLCHECK) >/dev/null || { echo 'lint: $(SHELLCHECK) not found: apt-get install shellcheck' >&2; exit 1; }
 	@$(SHELLCHECK) -S warning -x $(SCRIPTS)
+	@$(MAKE) --no-print-directory man-lint
 	@echo "lint: $(words $(ALL_SRC)) sources, $(words $(ALL_HDR)) headers, $(words $(SCRIPTS)) scripts"
+
+man-lint: ## the man pages, as mandoc wants them
+	@command -v $(MANDOC) >/dev/null || { echo 'man-lint: $(MANDOC) not found: apt-get install mandoc' >&2; exit 1; }
+	@$(if $(MAN_SRC),cd docs/man && $(MANDOC) -W style -T lint $(notdir $(MAN_SRC)),{ echo 'man-lint: no docs/man/*' >&2; exit 1; })
 
 format: ## rewrite sources and headers as clang-format likes them
 	@$(CLANG_FORMAT) -i $(ALL_SRC) $(ALL_HDR)
@@ -347,12 +354,16 @@ compile_commands.json: $(B)/compile_commands.json ## for editors and clang tools
 
 # ---- The rest ----------------------------------------------------------------------------------
 
-install: all ## DESTDIR= PREFIX=: programs, schemas, .proto files, documents
+install: all install-man ## DESTDIR= PREFIX=: programs, man pages, schemas, .proto files, documents
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/spangen
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	@for f in $$(find schemas proto -type f); do \
 		$(INSTALL) -D -m 644 "$$f" "$(DESTDIR)$(PREFIX)/share/spangen/$$f" || exit 1; done
 	$(INSTALL) -m 644 $(wildcard README.md ARCHITECTURE.md FORMAT.md LICENSE) $(DESTDIR)$(PREFIX)/share/doc/spangen
+
+install-man: ## DESTDIR= PREFIX=: the man pages alone
+	@for f in $(MAN_SRC); do \
+		$(INSTALL) -D -m 644 "$$f" "$(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}" || exit 1; done
 
 clean: ## remove what this flavour built
 	rm -rf $(B)
@@ -365,4 +376,4 @@ help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
 .PHONY: all corpus-tools tests-build test check-asan check-bitflips check-determinism fuzz fuzz-build test-live contract-record bench demo lint format \
-	check-headers check-layers install clean print help FORCE
+	check-headers check-layers man-lint install install-man clean print help FORCE

@@ -49,7 +49,7 @@ boot nonsense
 
 # What `make lint` calls is among what testing needs.
 boot list
-for p in clang-format clang-tidy shellcheck; do
+for p in clang-format clang-tidy mandoc shellcheck; do
 	grep -qx $p out || fail "list lacks $p: $(cat out)"
 done
 
