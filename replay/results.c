@@ -36,6 +36,17 @@ struct rates results_rates(const struct write_report *r, bool dry_run)
 	return out;
 }
 
+bool results_rate_missed(const struct write_options *o, const struct write_report *r)
+{
+	double planned_ns;
+
+	if (o->rate_per_s == 0)
+		return false;
+	planned_ns = (double)r->run.ledger.rows * (double)NS_PER_S / (double)o->rate_per_s;
+	return results_rates(r, o->dry_run).spans_per_s < 0.95 * (double)o->rate_per_s &&
+	       r->run.lag.samples > 0 && (double)r->run.lag.max_ns > planned_ns / 20;
+}
+
 static json_t *count(uint64_t v)
 {
 	return json_integer((json_int_t)v);
@@ -131,6 +142,8 @@ json_t *results_json(const struct write_options *o, const struct write_report *r
 	put(rate, "spans_per_s", json_real(rates.spans_per_s));
 	put(rate, "traces_per_s", json_real(rates.traces_per_s));
 	put(rate, "mb_per_s", json_real(rates.mb_per_s));
+	put(rate, "missed",
+	    o->rate_per_s ? json_boolean(results_rate_missed(o, r)) : json_null());
 	put(j, "rate", rate);
 	put(latency, "response", latency_json(&r->run.response));
 	put(latency, "service", latency_json(&r->run.service));

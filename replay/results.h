@@ -16,6 +16,10 @@ struct rates {
 
 struct rates results_rates(const struct write_report *r, bool dry_run);
 
+// The asked rate was not kept up: less than 95 % of it was acked, and some bulk began later
+// than a twentieth of the time that the rows have at that rate. False in a closed loop.
+bool results_rate_missed(const struct write_options *o, const struct write_report *r);
+
 #define RESULTS_PERCENTILES 4
 struct percentile {
 	const char *key, *label; // "p999", "P99.9"

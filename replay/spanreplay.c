@@ -361,6 +361,11 @@ static void print_report(const struct write_options *o, const struct write_repor
 		else
 			printf("unknown after\n");
 	}
+	if (results_rate_missed(o, r))
+		printf("WARNING: --rate %llu was missed: %.0f spans/s acked, bulks began up to "
+		       "%.1f ms late\n",
+		       (unsigned long long)o->rate_per_s, rates.spans_per_s,
+		       (double)r->run.lag.max_ns / 1e6);
 	format_rfc3339_ms(r->newest_ms, newest);
 	printf("newest row starts %s; for check: --epoch %lld\n", newest,
 	       (long long)r->epoch_ms);

@@ -33,11 +33,15 @@ for model in stream trace; do
 	expect open.json '.latency_ms | .response.p50 > 0 and .response.max >= .service.max'
 	expect open.json '.options.rate_per_s == 2000'
 	grep -q '^  lag ' out || fail "$model: no lag in the report: $(cat out)"
+	expect open.json '.rate.missed | type == "boolean"'
 	counts 2000
 
 	# More than it can take: the lag grows, and the response, counted from the due time, holds it.
 	ok "${write[@]}" "${there[@]}" --rate 1000000000 --limit 400 --bulk 2 --concurrency 1 --results late.json
 	expect late.json '.latency_ms | .lag.max > 0 and .response.max >= .lag.max'
+	expect late.json '.rate.missed'
+	grep -Eq '^WARNING: --rate 1000000000 was missed: [0-9]+ spans/s acked, bulks began up to [0-9.]+ ms late$' out ||
+		fail "$model: no word about the missed rate: $(cat out)"
 	expect late.json '.latency_ms | .response.p50 > .service.p50 and .response.p50 >= .lag.p50'
 	counts 400
 
@@ -54,7 +58,8 @@ for model in stream trace; do
 
 	ok "${write[@]}" "${there[@]}" --concurrency 100 --bulk 10 --results many.json
 	expect many.json '.ledger.acked == 2000 and .bulks.ok == 200 and .bulks.failed == 0'
-	expect many.json '.latency_ms.lag == null and .latency_ms.response.samples == 200'
+	if grep -q WARNING out; then fail "$model: a warning without --rate: $(cat out)"; fi
+	expect many.json '.rate.missed == null and .latency_ms.lag == null and .latency_ms.response.samples == 200'
 	counts 2000
 
 	ok "${write[@]}" "${there[@]}" --bulk 1 --limit 50 --results one.json

@@ -146,9 +146,32 @@ static void test_file(void **state)
 	json_decref(j);
 }
 
+// 1000 rows in 2 s are 500 spans/s.
+static void test_rate_missed(void **state)
+{
+	struct write_options o = {.model = MODEL_TRACE, .bulk = 10, .concurrency = 4};
+	struct write_report r;
+
+	(void)state;
+	fill(&r);
+	assert_false(results_rate_missed(&o, &r)); // closed loop
+	o.rate_per_s = 500;
+	assert_false(results_rate_missed(&o, &r));
+	o.rate_per_s = 530; // planned 1.887 s; slow, but each bulk began on time
+	assert_false(results_rate_missed(&o, &r));
+	hist_record(&r.run.lag, 94 * NS_PER_MS); // not quite a twentieth of it
+	assert_false(results_rate_missed(&o, &r));
+	hist_record(&r.run.lag, 95 * NS_PER_MS);
+	assert_true(results_rate_missed(&o, &r));
+	o.rate_per_s = 520; // late, but 96 % of it
+	assert_false(results_rate_missed(&o, &r));
+	write_report_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rate_missed),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_file),
