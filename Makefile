@@ -89,7 +89,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 # Goals that need neither gRPC nor protobuf-c: what a cross build makes.
 CORPUS_GOALS := corpus-tools fuzz-build
 NO_BUILD := help clean print check-layers check-determinism format test-live man-lint install-man
-TEST_GOALS := test tests-build check-asan check-bitflips check-headers lint compile_commands.json bench
+TEST_GOALS := test tests-build check-asan check-bitflips check-headers lint compile_commands.json bench bench-gen
 
 ifneq ($(filter-out $(NO_BUILD),$(GOALS)),)
 PKGS := $(if $(filter-out $(CORPUS_GOALS),$(GOALS)),$(PKG_BUILD),$(PKG_CORPUS)) $(if $(filter $(TEST_GOALS) $(B)/tests/%,$(GOALS)),$(PKG_TEST))
@@ -308,10 +308,13 @@ contract-record: tests-build ## BANYANDB_BIN=PROGRAM: record fixtures/contract/ 
 	@BIN=$(abspath $(B)) SRC=$(CURDIR) BANYANDB_BIN=$(abspath $(BANYANDB_BIN)) tests/contract/record
 
 bench: $(PROGRAMS) $(BENCHES) ## benchmarks: JSON lines; compare on one machine only
-	@set -- $(wildcard tests/bench/*.sh); \
-	[ $$# -gt 0 ] || { echo 'bench: nothing to run: no tests/bench/*.sh' >&2; exit 1; }; \
+	@set -- $(wildcard tests/bench/run_*.sh); \
+	[ $$# -gt 0 ] || { echo 'bench: nothing to run: no tests/bench/run_*.sh' >&2; exit 1; }; \
 	for t; do \
 		BIN=$(abspath $(B)) SRC=$(CURDIR) "$$t" || exit 1; done
+
+bench-gen: $(PROGRAMS) $(BENCHES) ## generator and readers against their bars; BENCH_ROWS= and more in the script
+	@BIN=$(abspath $(B)) SRC=$(CURDIR) tests/bench/bench_gen.sh
 
 demo: all ## three minutes: small corpus, both models, a table of figures
 	@BIN=$(abspath $(B)) SRC=$(CURDIR) tools/demo $(DEMO_ARGS)
@@ -375,5 +378,6 @@ print: ## the settings in force
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
-.PHONY: all corpus-tools tests-build test check-asan check-bitflips check-determinism fuzz fuzz-build test-live contract-record bench demo lint format \
-	check-headers check-layers man-lint install install-man clean print help FORCE
+.PHONY: all corpus-tools tests-build test check-asan check-bitflips check-determinism fuzz fuzz-build \
+	test-live contract-record bench bench-gen demo lint format check-headers check-layers man-lint \
+	install install-man clean print help FORCE
