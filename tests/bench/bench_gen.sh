@@ -17,9 +17,9 @@ rows=${BENCH_ROWS:-1200000} rss_rows=${BENCH_RSS_ROWS:-300000} rounds=${BENCH_RO
 parts=" ${BENCH_PARTS:-zstd scaling rss rates profile} "
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/bench-gen.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-json=${BENCH_JSON:-/dev/null}
+json=$(realpath "${BENCH_JSON:-/dev/null}")
 : >>"$json"
+cd "$scratch"
 missed=0
 
 wants() { [[ $parts == *" $1 "* ]]; }
