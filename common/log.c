@@ -5,9 +5,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LINE_SIZE 1024
+#define TERMINAL_COLUMNS 79 // a line that wraps cannot be rewritten
 #define TERMINAL_PERIOD_NS (NS_PER_S / 5)
 #define PLAIN_PERIOD_NS (10 * NS_PER_S)
 
@@ -52,8 +54,11 @@ void log_progress(struct log *l, int64_t now_ns, const char *fmt, ...)
 		text[0] = '\0';
 	va_end(ap);
 	if (l->is_terminal) {
-		fprintf(stderr, "\r%s: %s\033[K", l->program,
-			text); // the sequence clears the rest of the line
+		size_t name = strlen(l->program) + 2;
+		int room = (int)(name < TERMINAL_COLUMNS ? TERMINAL_COLUMNS - name : 0);
+
+		// The sequence clears the rest of the line.
+		fprintf(stderr, "\r%s: %.*s\033[K", l->program, room, text);
 		l->line_open = true;
 	} else {
 		fprintf(stderr, "%s: %s\n", l->program, text);

@@ -20,6 +20,22 @@ static void left_text(uint64_t s, char out[48])
 		snprintf(out, 48, "%" PRIu64 ":%02" PRIu64, minutes, s % 60);
 }
 
+// "999", "81.2k", "3.7M", "1000.0G": one decimal, rounded down.
+static void count_text(uint64_t n, char out[32])
+{
+	static const char unit[] = {'k', 'M', 'G'};
+	size_t u = 0;
+
+	if (n < 1000) {
+		snprintf(out, 32, "%" PRIu64, n);
+		return;
+	}
+	n /= 100; // tenths of a thousand
+	for (; n >= 10000 && u + 1 < ARRAY_LEN(unit); u++)
+		n /= 1000;
+	snprintf(out, 32, "%" PRIu64 ".%" PRIu64 "%c", n / 10, n % 10, unit[u]);
+}
+
 void progress_text(const struct progress *p, int64_t now_ns, uint64_t rows, uint64_t bytes,
 		   char out[PROGRESS_TEXT_SIZE])
 {
@@ -27,19 +43,22 @@ void progress_text(const struct progress *p, int64_t now_ns, uint64_t rows, uint
 	uint64_t done = rows - u64_min(rows, p->rows_before);
 	uint64_t left_rows = p->rows_all - u64_min(rows, p->rows_all);
 	uint64_t mb_per_s_x10;
-	char left[48] = "?:??";
+	char left[48] = "?:??", rows_done[32], rows_all[32], rate[32];
 
 	us = u64_max(us, 1);
 	mb_per_s_x10 = u64_mul_div(bytes, 10, us);
 	if (done > 0)
 		left_text(u64_mul_div(left_rows, us, done) / 1000000, left);
+	count_text(rows, rows_done);
+	count_text(p->rows_all, rows_all);
+	count_text(u64_mul_div(done, 1000000, us), rate);
 	snprintf(out, PROGRESS_TEXT_SIZE,
-		 "%" PRIu64 " %%  %" PRIu64 " of %" PRIu64 " rows  %" PRIu64 " rows/s  %" PRIu64
-		 ".%" PRIu64 " MB/s %s  %s left",
+		 "%" PRIu64 " %%, %s left, %s of %s rows, %s rows/s, %" PRIu64 ".%" PRIu64
+		 " MB/s %s",
 		 p->rows_all == 0 ? 100
 				  : u64_mul_div(u64_min(rows, p->rows_all), 100, p->rows_all),
-		 rows, p->rows_all, u64_mul_div(done, 1000000, us), mb_per_s_x10 / 10,
-		 mb_per_s_x10 % 10, p->verb, left);
+		 left, rows_done, rows_all, rate, mb_per_s_x10 / 10, mb_per_s_x10 % 10,
+		 p->verb);
 }
 
 void progress_show(const struct progress *p, int64_t now_ns, uint64_t rows, uint64_t bytes)

@@ -283,7 +283,7 @@ enum status verb_export(const struct verb *v, int argc, char **argv, struct err 
 		return st;
 	log_init(&log, "spancorpus", quiet);
 	x.source = &s;
-	x.progress = source_progress(&s, &log, "written");
+	x.progress = source_progress(&s, &log, "out");
 	st = source_epoch(&s, epoch, &x.epoch_ms, e);
 	if (st == OK)
 		st = run(&x, (unsigned)threads, e);

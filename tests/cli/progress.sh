@@ -8,18 +8,18 @@
 command -v script >/dev/null || skip "no script(1) to give a terminal"
 
 # shows COMMAND WORD: on a terminal COMMAND rewrites a line with share, rates and time left, whose
-# bytes are WORD; the last one says that all rows are done, and the line is ended.
+# bytes are WORD.
 shows() {
 	script -qec "$1" /dev/null >seen </dev/null || fail "$1: $(cat seen)"
 	tr '\r' '\n' <seen >lines
-	grep -Eq "^span[a-z]+: +[0-9]+ %  [0-9]+ of 20000 rows  [0-9]+ rows/s  [0-9]+\.[0-9] MB/s $2  [0-9:?]+ left"$'\e''\[K$' lines ||
+	grep -Eq "^span[a-z]+: [0-9]+ %, [0-9:?]+ left, [0-9.]+k? of 20\.0k rows, [0-9.]+[kM]? rows/s, [0-9]+\.[0-9] MB/s $2"$'\e''\[K$' lines ||
 		fail "$1: no progress line: $(cat lines)"
 }
 
 corpus=$PWD/c
 shows "'$BIN/spangen' generate --spans 20000 --out '$corpus'" stored
 shows "'$BIN/spancorpus' verify '$corpus'" read
-shows "'$BIN/spancorpus' export --format csv '$corpus' >export.csv" written
+shows "'$BIN/spancorpus' export --format csv '$corpus' >export.csv" out
 
 # Not a terminal: these take no 10 s.
 ok spancorpus verify c

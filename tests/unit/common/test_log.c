@@ -78,6 +78,23 @@ static void test_terminal(void **state)
 	capture_end(&c, "\rprog: a\033[K\rprog: c\033[K\nprog: n\n\rprog: d\033[K\n");
 }
 
+// A line that wraps could not be rewritten: 79 columns, the program's name among them.
+static void test_terminal_width(void **state)
+{
+	const char *digits = "0123456789012345678901234567890123456789";
+	struct capture c;
+	struct log l;
+
+	(void)state;
+	capture_begin(&c);
+	log_init(&l, "prog", false);
+	l.is_terminal = true;
+	log_progress(&l, NS_PER_S, "%s%s", digits, digits);
+	log_progress_end(&l);
+	capture_end(&c, "\rprog: 0123456789012345678901234567890123456789"
+			"012345678901234567890123456789012\033[K\n");
+}
+
 static void test_quiet(void **state)
 {
 	struct capture c;
@@ -99,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_terminal_width),
 		cmocka_unit_test(test_quiet),
 	};
 
