@@ -610,10 +610,9 @@ static enum status consume(void *ctx, unsigned slot, uint64_t index, struct err 
 		block_damage(run, index, "does not follow the block before it");
 	else
 		take_good(run, r);
-	if (c->o.log != NULL)
-		log_progress(c->o.log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64,
-			     run->f->first_block + index + 1,
-			     c->recipe_known ? recipe_blocks(&c->recipe) : 0);
+	c->stored_bytes += r->header.stored_size;
+	if (c->progress.log != NULL)
+		progress_show(&c->progress, clock_monotonic_ns(), c->rows, c->stored_bytes);
 	return OK;
 }
 
@@ -996,6 +995,12 @@ enum status check_run(struct check *c, const struct check_options *o, struct err
 	if (s == OK && c->dict_known)
 		c->sum = corpus_digest_new(c->recipe.content_version, c->recipe_bytes,
 					   c->dict_bytes);
+	c->progress = (struct progress){.log = o->log,
+					.verb = "read",
+					.rows_all = c->manifest_good ? c->manifest.rows
+						    : c->recipe_known ? c->recipe.spans
+								      : 0,
+					.begin_ns = clock_monotonic_ns()};
 	if (s == OK)
 		s = check_files(c, e);
 	if (o->log != NULL)

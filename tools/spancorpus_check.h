@@ -5,6 +5,7 @@
 #define TOOLS_SPANCORPUS_CHECK_H
 
 #include "common/corpus_check.h"
+#include "common/progress.h"
 #include "gen/generate.h"
 #include "tools/spancorpus.h"
 
@@ -97,6 +98,8 @@ struct check {
 	uint64_t differ;      // blocks that are whole, but not what the recipe makes (deep)
 	bool program_differs; // all of them are, so it is this program that makes others
 	// private
+	struct progress progress;
+	uint64_t stored_bytes; // of the blocks seen
 	struct corpus_digest *sum;
 	uint64_t next_row, next_trace; // that the next block should have
 	bool next_known;
