@@ -25,6 +25,8 @@ enum rng_stream {
 	RNG_OPERATION = 13, // kinds, names
 	RNG_TEMPLATE = 14,  // texts of templates
 	RNG_QUOTA = 15,	    // order of cells in the joint table
+	RNG_CALLEES = 17,   // who a service calls by preference
+	RNG_RETRY = 18,	    // which failing calls are made again
 	RNG_SAMPLE = 16,    // which rows a reader samples (never content)
 	RNG_LATE = 24,	    // which rows come late ...
 	RNG_LATE_BY = 25,   // ... and by how much

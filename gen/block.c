@@ -63,22 +63,18 @@ static void make_shapes(const struct generator *g, struct generator_scratch *s,
 	shape_starts(plan_recipe(g->plan)->seed, pb, s->starts);
 }
 
-// Gives each row the stretch of call[] that holds its calls, in the order of the callees.
+// Gives each row the stretch of call[] that holds its calls.
 static void group_calls(struct generator_scratch *s, const struct shape_row *rows,
 			uint32_t size)
 {
-	uint32_t used[TRACE_ROWS_MAX] = {0};
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < size; i++) {
 		s->first_call[i] = sum;
 		sum += rows[i].calls;
 	}
-	for (uint32_t i = 1; i < size; i++) {
-		uint32_t caller = i - rows[i].up;
-
-		s->call_of[i] = s->first_call[caller] + used[caller]++;
-	}
+	for (uint32_t i = 1; i < size; i++)
+		s->call_of[i] = s->first_call[i - rows[i].up] + rows[i].place;
 }
 
 // From the leaves to the root: a caller must contain its callees in time.
@@ -90,7 +86,7 @@ static void lay_out_trace(const struct generator *g, struct generator_scratch *s
 		struct segment_row row = {
 			.number = first_row + i,
 			.operation = rows[i].operation,
-			.is_error = rows[i].is_error,
+			.fails = rows[i].fails,
 			.is_origin = rows[i].is_origin,
 			.call = &s->call[s->first_call[i]],
 			.call_count = rows[i].calls,
@@ -102,8 +98,9 @@ static void lay_out_trace(const struct generator *g, struct generator_scratch *s
 				.row = i,
 				.operation = rows[i].operation,
 				.latency_ms = s->layout[i].latency_ms,
-				.failed = rows[i].is_error,
+				.failed = rows[i].fails,
 				.async = rows[i].is_async,
+				.retry = rows[i].is_retry,
 			};
 	}
 	s->start_ms[0] = 0;
@@ -174,7 +171,7 @@ static void put_trace(const struct generator *g, struct generator_scratch *s,
 		struct segment_row row = {
 			.number = first_row + i,
 			.operation = rows[i].operation,
-			.is_error = rows[i].is_error,
+			.fails = rows[i].fails,
 			.is_origin = rows[i].is_origin,
 			.call = &s->call[s->first_call[i]],
 			.call_count = rows[i].calls,

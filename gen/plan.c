@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 #include "common/rng.h"
@@ -26,6 +27,9 @@ struct plan {
 	uint32_t *service_operations;
 	uint64_t *service_start;  // first unit of each service in the joint table, services + 1
 	uint32_t *first_instance; // services + 1
+	uint32_t *first_callee;	  // services + 1: where the callees of each begin
+	uint32_t *callee;
+	uint64_t *callee_bits; // plan_callee_bits
 	struct joint joint;
 	struct rng_perm row_perm;
 	struct group_sizes group[3];
@@ -208,6 +212,67 @@ static void count_operations(struct plan *p)
 		p->service_start[i + 1] = p->service_start[i] + p->service_rows[i];
 }
 
+// ---- Callees -------------------------------------------------------------------------------
+
+// Callees of a service at twenty equal steps: half have at most 4, a tenth 12. The most popular
+// fifth of the services has the longest lists.
+static const uint8_t callee_counts[] = {2, 2, 2, 2, 3, 3, 3, 3, 4, 4,
+					4, 5, 5, 6, 6, 7, 8, 10, 12, 12};
+#define CALLEE_DRAWS 256u // for services whose deeper layers are rarely drawn
+
+static bool is_listed(const uint32_t *list, uint32_t count, uint32_t service)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (list[i] == service)
+			return true;
+	}
+	return false;
+}
+
+// Draws services with the frequency of their rows and keeps those of deeper layers: what is
+// called much is on many lists.
+static uint32_t draw_callees(const struct plan *p, uint32_t service, uint32_t list[CALLEES_MAX])
+{
+	uint64_t key = rng_key(p->recipe.seed, RNG_CALLEES, service);
+	uint32_t fifth = ARRAY_LEN(callee_counts) / 5, count = 0, wanted;
+	bool popular = service < p->recipe.services / 5;
+	uint64_t draw = rng_draw(key, 0);
+
+	wanted = popular ? callee_counts[4 * fifth + rng_below(draw, fifth)]
+			 : callee_counts[rng_below(draw, 4 * fifth)];
+
+	for (uint32_t n = 1; count < wanted && n <= CALLEE_DRAWS; n++) {
+		uint64_t unit = u64_mul_div(rng_draw(key, n) >> 1, p->joint.rows,
+					    UINT64_C(1) << 63);
+		uint32_t callee = joint_at(&p->joint, unit)->service;
+
+		if (p->service_layer[callee] > p->service_layer[service] &&
+		    !is_listed(list, count, callee))
+			list[count++] = callee;
+	}
+	return count;
+}
+
+static void solve_callees(struct plan *p)
+{
+	uint32_t services = (uint32_t)p->recipe.services;
+	uint32_t list[CALLEES_MAX];
+
+	for (uint32_t i = 0; i < services; i++) {
+		uint32_t count = 0;
+
+		if (p->service_layer[i] + 1u < LAYER_COUNT)
+			count = draw_callees(p, i, list);
+		p->first_callee[i + 1] = p->first_callee[i] + count;
+		for (uint32_t k = 0; k < count; k++) {
+			p->callee[p->first_callee[i] + k] = list[k];
+			p->callee_bits[i] |= UINT64_C(1) << plan_callee_bit(list[k]);
+		}
+	}
+}
+
+// ---- Tables --------------------------------------------------------------------------------
+
 static enum status solve_zipf(const char *what, uint64_t rows, uint64_t count,
 			      const struct zipf_law *law, uint64_t *quota, struct err *e)
 {
@@ -268,6 +333,7 @@ static enum status solve_joint(struct plan *p, struct err *e)
 				     (uint32_t)r->operations});
 	assert(p->joint.rows == r->spans);
 	count_operations(p);
+	solve_callees(p);
 	return OK;
 }
 
@@ -293,6 +359,9 @@ enum status plan_new(struct plan **out, const struct recipe *r, struct err *e)
 	p->service_rows = mem_zalloc((size_t)r->services, sizeof(*p->service_rows));
 	p->service_layer = mem_zalloc((size_t)r->services, sizeof(*p->service_layer));
 	p->service_operations = mem_zalloc((size_t)r->services, sizeof(*p->service_operations));
+	p->first_callee = mem_zalloc((size_t)(r->services + 1), sizeof(*p->first_callee));
+	p->callee = mem_zalloc((size_t)(r->services * CALLEES_MAX), sizeof(*p->callee));
+	p->callee_bits = mem_zalloc((size_t)r->services, sizeof(*p->callee_bits));
 	p->service_start = mem_zalloc((size_t)(r->services + 1), sizeof(*p->service_start));
 	p->first_instance = mem_zalloc((size_t)(r->services + 1), sizeof(*p->first_instance));
 	p->operation_rows = mem_zalloc((size_t)r->operations, sizeof(*p->operation_rows));
@@ -319,6 +388,9 @@ void plan_free(struct plan *p)
 	free(p->service_operations);
 	free(p->service_start);
 	free(p->first_instance);
+	free(p->first_callee);
+	free(p->callee);
+	free(p->callee_bits);
 	free(p->operation_rows);
 	free(p->operation_layer);
 	free(p);
@@ -367,6 +439,39 @@ uint32_t plan_instance_service(const struct plan *p, uint32_t instance)
 			high = middle;
 	}
 	return low;
+}
+
+const uint32_t *plan_callees(const struct plan *p, uint32_t service, uint32_t *count)
+{
+	*count = p->first_callee[service + 1] - p->first_callee[service];
+	return &p->callee[p->first_callee[service]];
+}
+
+uint64_t plan_callee_bits(const struct plan *p, uint32_t service)
+{
+	return p->callee_bits[service];
+}
+
+bool plan_calls(const struct plan *p, uint32_t caller, uint32_t callee)
+{
+	uint32_t count;
+	const uint32_t *list = plan_callees(p, caller, &count);
+
+	return is_listed(list, count, callee);
+}
+
+void plan_trace_sizes(const struct plan *p, uint64_t count[TRACE_ROWS_MAX + 1])
+{
+	uint64_t groups = (p->recipe.traces + GROUP_TRACES - 1) / GROUP_TRACES;
+	uint64_t used[ARRAY_LEN(p->group)] = {0};
+
+	for (uint64_t i = 0; i < groups; i++)
+		used[group_at(p, i) - p->group]++;
+	memset(count, 0, (TRACE_ROWS_MAX + 1) * sizeof(*count));
+	for (uint32_t g = 0; g < p->group_count; g++) {
+		for (uint32_t i = 0; i < p->group[g].traces; i++)
+			count[p->group[g].size[i]] += used[g];
+	}
 }
 
 // What a share of all rows leaves for these: the shares of all blocks add up.
@@ -419,13 +524,16 @@ void plan_block(const struct plan *p, uint64_t block, struct plan_block *out, ui
 	out->window_end_ms = window_at(p, trace + out->traces);
 }
 
-void plan_row(const struct plan *p, uint64_t row, uint32_t *instance, uint32_t *operation)
+struct plan_maker plan_row(const struct plan *p, uint64_t row)
 {
 	uint64_t unit = rng_perm_at(&p->row_perm, row);
 	const struct joint_cell *c = joint_at(&p->joint, unit);
 	uint32_t first = p->first_instance[c->service];
 	uint32_t count = p->first_instance[c->service + 1] - first;
 
-	*instance = first + (uint32_t)((unit - p->service_start[c->service]) % count);
-	*operation = c->operation;
+	return (struct plan_maker){
+		.service = c->service,
+		.instance = first + (uint32_t)((unit - p->service_start[c->service]) % count),
+		.operation = c->operation,
+	};
 }

@@ -9,6 +9,7 @@
 #include "gen/quota.h"
 
 #define LAYER_COUNT 5u // 0 gateway, 1 API, 2 domain, 3 shared, 4 leaf
+#define CALLEES_MAX 12u
 
 struct plan;
 
@@ -43,6 +44,22 @@ uint32_t plan_service_operations(const struct plan *p,
 uint32_t plan_late_rows(const struct recipe *r, uint64_t first_row, uint32_t rows);
 uint32_t plan_duplicate_rows(const struct recipe *r, uint64_t first_row, uint32_t rows);
 
+// The services that a service calls by preference, most popular ones first to be drawn: 2 to
+// CALLEES_MAX distinct ones of deeper layers (fewer when there are fewer; none in the last layer).
+// Borrowed; *count receives how many.
+const uint32_t *plan_callees(const struct plan *p, uint32_t service, uint32_t *count);
+// A filter for them: bit plan_callee_bit(c) is set for each callee c, so a clear bit means "not a
+// callee".
+uint64_t plan_callee_bits(const struct plan *p, uint32_t service);
+static inline uint32_t plan_callee_bit(uint32_t service)
+{
+	return (uint32_t)(service * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+}
+bool plan_calls(const struct plan *p, uint32_t caller, uint32_t callee);
+
+// How many traces of each size the corpus has.
+void plan_trace_sizes(const struct plan *p, uint64_t count[TRACE_ROWS_MAX + 1]);
+
 struct plan_block {
 	uint64_t first_trace, first_row;
 	uint32_t traces, rows;
@@ -53,7 +70,11 @@ struct plan_block {
 
 // sizes[0..traces-1]: rows of each trace in rank order; room for block_traces entries.
 void plan_block(const struct plan *p, uint64_t block, struct plan_block *out, uint32_t *sizes);
-// Who makes row `row` (global number, trace by trace).
-void plan_row(const struct plan *p, uint64_t row, uint32_t *instance, uint32_t *operation);
+// Who makes a row.
+struct plan_maker {
+	uint32_t service, instance, operation;
+};
+// row: global number, trace by trace.
+struct plan_maker plan_row(const struct plan *p, uint64_t row);
 
 #endif

@@ -23,9 +23,10 @@ struct segment_call {
 	uint32_t row;	     // caller's own number of the child, handed back untouched
 	uint32_t operation;  // of the child
 	uint32_t latency_ms; // of the child
-	bool failed;	     // the child is an error row
+	bool failed;	     // the child fails: its entry span is in error
 	bool async; // message queue: the child starts after the producer, outside the parent's
 		    // interval
+	bool retry; // the call before, which failed, is made again
 	// filled by segment_layout:
 	uint32_t parent_span; // id of the Exit span
 	uint32_t start_ms;    // child's true start - this row's start
@@ -48,7 +49,7 @@ struct segment_layout {
 struct segment_row {
 	uint64_t number; // global row number: key of all draws
 	uint32_t operation;
-	bool is_error;
+	bool fails;	// its entry span is in error
 	bool is_origin; // the error arises in this row: an inner span, if there is one, fails
 			// and carries the log
 	struct segment_call *call;

@@ -285,18 +285,20 @@ static void put_send(struct layout *w, const struct op_plan *callee, struct segm
 static void put_call(struct layout *w, const struct op_plan *callee, struct segment_call *call)
 {
 	uint64_t bits = next_draw(w);
-	bool overlaps = w->after_call && rng_chance(bits, UINT32_C(1288490189)); // 30 %
+	// A retry waits for the failure before it; of the others 30 % overlap the one before.
+	bool overlaps = w->after_call && !call->retry && rng_chance(bits, UINT32_C(1288490189));
 	uint64_t start_us = overlaps ? w->call_us : w->now_us;
 	// Network: 0 to 2 ms there, as much back.
 	uint32_t gap_us = (uint32_t)(bits & 1023) * 2000 >> 10;
 	uint32_t back_us = (uint32_t)(bits >> 10 & 1023) * 2000 >> 10;
-	uint32_t v = (uint32_t)(bits >> 20 & 255) * callee->call_variants >> 8;
+	// The client that failed is also the one that tries again.
+	uint32_t v = call->retry ? 0 : (uint32_t)(bits >> 20 & 255) * callee->call_variants >> 8;
 	uint32_t k = callee->call_first + v;
 	uint64_t end_us = start_us + gap_us + UINT64_C(1000) * call->latency_ms + back_us;
 	struct segment_span *span;
 
-	// A failure that the row survives was answered by a fallback: no error on this side.
-	if (call->failed && w->row->is_error && callee->call_error != 0)
+	// Both ends agree, even when this row has a fallback and survives.
+	if (call->failed && callee->call_error != 0)
 		k = callee->call_error;
 	call->parent_span = w->out->span_count;
 	call->start_ms = (uint32_t)((start_us + gap_us) / 1000);
@@ -323,7 +325,7 @@ void segment_layout(const struct segment_set *s, const struct segment_row *row,
 		abort();
 	w.time_key = rng_key(s->seed, RNG_TIME, row->number);
 	out->span_count = 0;
-	entry = add_span(&w, 2 * (row->is_error ? ENTRY_ERROR : ENTRY_OK) + 1, 0);
+	entry = add_span(&w, 2 * (row->fails ? ENTRY_ERROR : ENTRY_OK) + 1, 0);
 	before = draw_us(s, TIME_ENTRY, next_draw(&w)) / 2;
 	after = draw_us(s, TIME_ENTRY, next_draw(&w)) / 2;
 	w.now_us = before;
@@ -331,7 +333,9 @@ void segment_layout(const struct segment_set *s, const struct segment_row *row,
 	for (uint32_t i = 0; i <= picks; i++) {
 		uint32_t due = i == picks ? row->call_count : row->call_count * i / (picks + 1);
 
-		for (; next_call < due; next_call++) {
+		// An answer to a failure does not wait for other work.
+		for (; next_call < due || (next_call < row->call_count && row->call[next_call].retry);
+		     next_call++) {
 			struct segment_call *call = &row->call[next_call];
 			const struct op_plan *callee = &s->op[call->operation];
 

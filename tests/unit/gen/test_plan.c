@@ -178,12 +178,12 @@ static void check_joint(const struct recipe *r)
 	uint64_t *instances = mem_zalloc(r->instances, sizeof(*instances));
 
 	for (uint64_t row = 0; row < r->spans; row++) {
-		uint32_t instance, operation;
+		struct plan_maker m = plan_row(p, row);
 
-		plan_row(p, row, &instance, &operation);
-		instances[instance]++;
-		services[plan_instance_service(p, instance)]++;
-		operations[operation]++;
+		instances[m.instance]++;
+		services[m.service]++;
+		operations[m.operation]++;
+		assert_true(m.service == plan_instance_service(p, m.instance));
 	}
 	for (uint32_t i = 0; i < r->services; i++)
 		assert_true(services[i] == plan_service_rows(p, i));
@@ -322,7 +322,7 @@ static void test_blocks(void **state)
 // The same rows whatever was asked before: no state.
 static void test_seed(void **state)
 {
-	uint32_t instance[2], operation[2], differ = 0;
+	uint32_t differ = 0;
 	struct recipe r;
 	struct plan *p[2];
 
@@ -332,9 +332,7 @@ static void test_seed(void **state)
 	r.seed = 2;
 	p[1] = make_plan(&r);
 	for (uint64_t row = 0; row < 100; row++) {
-		for (int i = 0; i < 2; i++)
-			plan_row(p[i], row, &instance[i], &operation[i]);
-		differ += instance[0] != instance[1];
+		differ += plan_row(p[0], row).instance != plan_row(p[1], row).instance;
 	}
 	assert_true(differ > 50);
 	plan_free(p[0]);

@@ -387,7 +387,7 @@ static void instances_are_unique(void **state)
 #define CALLS 4u
 
 // A row of `operation` that calls four others, the third of them in error.
-static struct segment_row make_row(const struct fixture *f, uint64_t number, bool is_error,
+static struct segment_row make_row(const struct fixture *f, uint64_t number, bool fails,
 				   bool is_origin, struct segment_call call[CALLS])
 {
 	for (uint32_t i = 0; i < CALLS; i++) {
@@ -402,7 +402,7 @@ static struct segment_row make_row(const struct fixture *f, uint64_t number, boo
 	}
 	return (struct segment_row){.number = number,
 				    .operation = (uint32_t)(number % OPERATIONS),
-				    .is_error = is_error,
+				    	.fails = fails,
 				    .is_origin = is_origin,
 				    .call = call,
 				    .call_count = number % 3 == 0 ? 0 : CALLS};
@@ -429,7 +429,7 @@ static void check_call(const struct fixture *f, const struct segment_row *row,
 
 	assert_int_equal(exit->template % 2, 0);
 	assert_true(t->is_call);
-	assert_int_equal(t->is_error, call->failed && row->is_error && !call->async);
+	assert_int_equal(t->is_error, call->failed && !call->async);
 	if (call->async)
 		assert_true(call->start_ms >= to);
 	else
@@ -445,7 +445,7 @@ static void check_layout(const struct fixture *f, const struct segment_row *row,
 	start[0] = 0;
 	assert_int_equal(l->span[0].start_delta_ms, 0);
 	assert_int_equal(l->span[0].duration_ms, l->latency_ms);
-	assert_int_equal(l->span[0].template, row->is_error ? 3 : 1);
+	assert_int_equal(l->span[0].template, row->fails ? 3 : 1);
 	for (uint32_t i = 1; i < l->span_count; i++) {
 		uint32_t end;
 
@@ -508,13 +508,17 @@ static void put_row(struct block *b, const struct segment_set *set,
 		    const struct segment_row *row, const struct segment_layout *l, uint32_t up,
 		    const struct segment_call *from)
 {
+	bool callee_fails = false;
+
 	column32_put(&b->instance, (uint32_t)(row->number % 1500));
 	column32_put(&b->operation, row->operation);
 	column32_put(&b->parent, up);
 	column32_put(&b->parent_span, from != NULL ? from->parent_span : 0);
 	column32_put(&b->start_ms, from != NULL ? 2 * from->start_ms : 0);
 	column32_put(&b->latency_ms, l->latency_ms);
-	column32_put(&b->is_error, row->is_error);
+	for (uint32_t i = 0; i < row->call_count; i++)
+		callee_fails = callee_fails || (row->call[i].failed && !row->call[i].async);
+	column32_put(&b->is_error, row->fails || callee_fails);
 	column32_put(&b->thread, 1);
 	column32_put(&b->sequence, (uint32_t)b->sequence.count);
 	column32_put(&b->span_count, l->span_count);
@@ -539,7 +543,7 @@ static void put_trace(struct block *b, const struct fixture *f, uint64_t number)
 	for (uint32_t i = 0; i < root.call_count; i++) {
 		row[i] = (struct segment_row){.number = number + 100000 * (i + 1),
 					      .operation = call[i].operation,
-					      .is_error = call[i].failed,
+					      .fails = call[i].failed,
 					      .is_origin = call[i].failed};
 		segment_layout(f->set, &row[i], &layout[1 + i]);
 		call[i].latency_ms = layout[1 + i].latency_ms;
