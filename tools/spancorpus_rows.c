@@ -30,6 +30,7 @@ struct span_facts {
 	uint64_t type, layer;
 	bool error, has_reference;
 	struct view operation, peer;
+	struct view http_status, rpc_status; // tags; empty when there is none
 	// With has_reference only; last, so that a span without one need not clear them.
 	struct view ref_trace, ref_segment, ref_service, ref_instance, ref_endpoint,
 		ref_address;
@@ -171,21 +172,38 @@ static inline bool take(struct view *to, const struct pb_field *f)
 		utf8_valid(f->bytes.data, f->bytes.size));
 }
 
-// Nested messages that are only checked: key/value pairs and logs.
-static bool walk_pair(struct view bytes)
+// A key/value pair; key and value may be NULL.
+static bool walk_pair(struct view bytes, struct view *key, struct view *value)
 {
+	struct view text[2] = {{NULL, 0}, {NULL, 0}};
 	struct pb_reader r;
 	struct pb_field f;
 	uint32_t last = 0;
-	struct view text;
 
 	pb_reader_init(&r, bytes.data, bytes.size);
 	while (next_field(&r, &f)) {
-		if (f.number <= last || f.number > 2 || !take(&text, &f))
+		if (f.number <= last || f.number > 2 || !take(&text[f.number - 1], &f))
 			return false;
 		last = f.number;
 	}
+	if (key != NULL)
+		*key = text[0];
+	if (value != NULL)
+		*value = text[1];
 	return !r.failed;
+}
+
+static bool walk_tag(struct view bytes, struct span_facts *s)
+{
+	struct view key, value;
+
+	if (!walk_pair(bytes, &key, &value))
+		return false;
+	if (view_equal(key, VIEW("http.status_code")))
+		s->http_status = value;
+	if (view_equal(key, VIEW("rpc.status_code")))
+		s->rpc_status = value;
+	return true;
 }
 
 static bool walk_log(struct view bytes)
@@ -199,7 +217,7 @@ static bool walk_log(struct view bytes)
 		if (f.number < last || f.number > 2 ||
 		    f.wire != (f.number == 1 ? PB_VARINT : PB_BYTES))
 			return false;
-		if (f.number == 2 && !walk_pair(f.bytes))
+		if (f.number == 2 && !walk_pair(f.bytes, NULL, NULL))
 			return false;
 		last = f.number;
 	}
@@ -299,7 +317,7 @@ static bool walk_span(struct view bytes, struct span_facts *s)
 			ok = ok && f.value == 1;
 			break;
 		case 12:
-			ok = ok && walk_pair(f.bytes);
+			ok = ok && walk_tag(f.bytes, s);
 			break;
 		case 13:
 			ok = ok && walk_log(f.bytes);
@@ -414,11 +432,39 @@ static bool is_base64_of(struct view id, struct view name, const char *suffix)
 	return at == name.size;
 }
 
+// What the status tags of a span say agrees with its error flag.
+static bool status_agrees(const struct span_facts *s)
+{
+	if (s->http_status.size > 0 && (s->http_status.data[0] >= '4') != s->error)
+		return false;
+	return s->rpc_status.size == 0 || view_equal(s->rpc_status, VIEW("OK")) != s->error;
+}
+
+// The first thing wrong with a span among the others of its segment, or NULL.
+static const char *check_span(const struct segment_facts *g, const struct span_facts *s)
+{
+	const struct span_facts *parent;
+
+	if (!status_agrees(s))
+		return "a status tag disagrees with the error flag of its span";
+	if (s->id == 0)
+		return NULL;
+	parent = s->parent >= 0 && s->parent < s->id ? find_span(g, s->parent) : NULL;
+	if (parent == NULL)
+		return "a span's parent is not an earlier span of the segment";
+	if (s->start < parent->start || s->end > parent->end)
+		return "a span lies outside its parent span";
+	if (s->has_reference)
+		return "a span other than the first has a reference";
+	return NULL;
+}
+
 // The first thing wrong with the blob in itself and against the columns, or NULL.
 static const char *compare_columns(const struct segment_facts *g, const struct row *row)
 {
 	int64_t start = INT64_MAX, end = INT64_MIN;
 	const struct span_facts *first = find_span(g, 0);
+	const char *wrong;
 	bool error = false;
 	struct view instance_b64 = row->service_instance_id;
 
@@ -430,11 +476,9 @@ static const char *compare_columns(const struct segment_facts *g, const struct r
 		start = s->start < start ? s->start : start;
 		end = s->end > end ? s->end : end;
 		error |= s->error;
-		if (s->id != 0 &&
-		    (s->parent < 0 || s->parent >= s->id || find_span(g, s->parent) == NULL))
-			return "a span's parent is not an earlier span of the segment";
-		if (s->id != 0 && s->has_reference)
-			return "a span other than the first has a reference";
+		wrong = check_span(g, s);
+		if (wrong != NULL)
+			return wrong;
 		for (size_t j = 0; j < i && !g->indexed; j++)
 			if (g->span[j].id == s->id)
 				return "a span id occurs twice";
@@ -489,10 +533,21 @@ static const char *compare_parent(const struct segment_facts *g, const struct se
 		return "reference's address differs from the peer of the Exit span";
 	start = g->first_start - skew;
 	end = start + (first->end - first->start);
+	if (exit->layer == LAYER_MQ) {
+		if (start < exit->end - up_skew)
+			return "a message is consumed before its producer has sent it";
+		return exit->error ? "a message is consumed whose producer failed" : NULL;
+	}
 	if (start < exit->start - up_skew)
 		return "starts before the Exit span that calls it";
-	if (exit->layer != LAYER_MQ && end > exit->end - up_skew)
+	if (end > exit->end - up_skew)
 		return "ends after the Exit span that calls it";
+	if (exit->error != first->error)
+		return first->error ? "fails, but the Exit span that calls it is not in error"
+				    : "does not fail, but the Exit span that calls it is in error";
+	if (exit->http_status.size > 0 && first->http_status.size > 0 &&
+	    !view_equal(exit->http_status, first->http_status))
+		return "another http.status_code than the Exit span that calls it";
 	return NULL;
 }
 

@@ -32,7 +32,7 @@ static void plan_it(const struct recipe *r)
 		uint64_t block = i == 0 ? 0 : i == 1 ? blocks / 2 : blocks - 1;
 		struct plan_block b;
 		uint64_t rows = 0;
-		uint32_t instance, operation;
+		struct plan_maker maker;
 
 		plan_block(p, block, &b, sizes);
 		fuzz_must(b.traces > 0 && b.traces <= r->block_traces);
@@ -43,8 +43,9 @@ static void plan_it(const struct recipe *r)
 		fuzz_must(block + 1 < blocks || b.first_row + b.rows == r->spans);
 		fuzz_must(b.window_begin_ms <= b.window_end_ms);
 		fuzz_must(b.window_end_ms <= r->window_ms);
-		plan_row(p, b.first_row, &instance, &operation);
-		fuzz_must(instance < r->instances && operation < r->operations);
+		maker = plan_row(p, b.first_row);
+		fuzz_must(maker.service < r->services && maker.instance < r->instances &&
+			  maker.operation < r->operations);
 	}
 	free(sizes);
 	plan_free(p);
