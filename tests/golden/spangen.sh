@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=93b8a40711d6c9b12ef9ea416c05dcdc
+golden=4daf82527e048a46ecf43a5bdc9b2065
 
 digest() {
 	local dir=$1
