@@ -92,16 +92,6 @@ void block_free(struct block *b)
 
 // ---- Encoding ------------------------------------------------------------------------------
 
-static void put_packed_fixed64(struct buf *b, uint32_t field, const struct column64 *c)
-{
-	if (c->count == 0)
-		return;
-	pb_put_tag(b, field, PB_BYTES);
-	pb_put_varint(b, 8 * c->count);
-	for (size_t i = 0; i < c->count; i++)
-		buf_put_le64(b, c->v[i]);
-}
-
 static void put_literals(struct buf *b, const struct block *block)
 {
 	const uint8_t *at = block->literal_data.data;
@@ -134,7 +124,7 @@ static void put_block(struct buf *out, const struct block *b)
 	pb_put_packed32(out, 21, b->span_start_ms.v, b->span_start_ms.count);
 	pb_put_packed32(out, 22, b->span_duration_ms.v, b->span_duration_ms.count);
 	pb_put_packed64(out, 24, b->number_value.v, b->number_value.count);
-	put_packed_fixed64(out, 25, &b->hex_value);
+	pb_put_packed_fixed64(out, 25, b->hex_value.v, b->hex_value.count);
 	pb_put_packed32(out, 26, b->word_value.v, b->word_value.count);
 	put_literals(out, b);
 	if (b->id_value.size > 0)

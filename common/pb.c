@@ -62,32 +62,73 @@ void pb_put_view(struct buf *b, uint32_t field, struct view v)
 		pb_put_bytes(b, field, v.data, v.size);
 }
 
+// Bytes of packed values, without branches: compilers count several values at a time.
+static size_t packed32_size(const uint32_t *v, size_t count)
+{
+	size_t size = 0;
+
+	while (count > 0) {
+		size_t n = count < 4096 ? count : 4096;
+		uint32_t part = 0; // 32 bits: twice as many lanes
+
+		for (size_t i = 0; i < n; i++)
+			part += 1u + (v[i] > 0x7f) + (v[i] > 0x3fff) + (v[i] > 0x1fffff) +
+				(v[i] > 0xfffffff);
+		size += part;
+		v += n;
+		count -= n;
+	}
+	return size;
+}
+
+static size_t packed64_size(const uint64_t *v, size_t count)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++)
+		size += pb_varint_size(v[i]);
+	return size;
+}
+
+// Tag and length of a packed field, and room for its values; NULL when failed or counting.
+static uint8_t *packed_begin(struct buf *b, uint32_t field, size_t size_bytes)
+{
+	pb_put_tag(b, field, PB_BYTES);
+	pb_put_varint(b, size_bytes);
+	return buf_reserve(b, size_bytes);
+}
+
 void pb_put_packed32(struct buf *b, uint32_t field, const uint32_t *v, size_t count)
 {
-	size_t size = 0, i;
+	uint8_t *p;
 
 	if (count == 0)
 		return;
-	for (i = 0; i < count; i++)
-		size += pb_varint_size(v[i]);
-	pb_put_tag(b, field, PB_BYTES);
-	pb_put_varint(b, size);
-	for (i = 0; i < count; i++)
-		pb_put_varint(b, v[i]);
+	p = packed_begin(b, field, packed32_size(v, count));
+	for (size_t i = 0; p != NULL && i < count; i++)
+		p += pb_varint_write(p, v[i]);
 }
 
 void pb_put_packed64(struct buf *b, uint32_t field, const uint64_t *v, size_t count)
 {
-	size_t size = 0, i;
+	uint8_t *p;
 
 	if (count == 0)
 		return;
-	for (i = 0; i < count; i++)
-		size += pb_varint_size(v[i]);
-	pb_put_tag(b, field, PB_BYTES);
-	pb_put_varint(b, size);
-	for (i = 0; i < count; i++)
-		pb_put_varint(b, v[i]);
+	p = packed_begin(b, field, packed64_size(v, count));
+	for (size_t i = 0; p != NULL && i < count; i++)
+		p += pb_varint_write(p, v[i]);
+}
+
+void pb_put_packed_fixed64(struct buf *b, uint32_t field, const uint64_t *v, size_t count)
+{
+	uint8_t *p;
+
+	if (count == 0)
+		return;
+	p = packed_begin(b, field, 8 * count);
+	for (size_t i = 0; p != NULL && i < count; i++)
+		store_le64(p + 8 * i, v[i]);
 }
 
 void pb_reader_init(struct pb_reader *r, const void *data, size_t size_bytes)

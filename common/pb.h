@@ -41,6 +41,7 @@ void pb_put_view(struct buf *b, uint32_t field, struct view v);	  // left out wh
 // Packed repeated field of varints; left out when count is 0.
 void pb_put_packed32(struct buf *b, uint32_t field, const uint32_t *v, size_t count);
 void pb_put_packed64(struct buf *b, uint32_t field, const uint64_t *v, size_t count);
+void pb_put_packed_fixed64(struct buf *b, uint32_t field, const uint64_t *v, size_t count);
 
 static inline uint64_t pb_zigzag(int64_t v)
 {
