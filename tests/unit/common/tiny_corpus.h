@@ -227,8 +227,10 @@ static inline enum status tiny_write(const char *dir, uint64_t file_max, struct 
 	if (s == OK && file_max != 0)
 		corpus_writer_set_file_max(w, file_max);
 	for (int i = 0; i < 2 && s == OK; i++) {
-		struct block_header h = {.min_start_ms = (UINT64_C(1) << 32) + 95,
-					 .max_start_ms = (UINT64_C(1) << 32) + 807};
+		struct block_header h = {
+			.min_start_ms = (UINT64_C(1) << 32) + (i == 0 ? 95 : 799),
+			.max_start_ms = (UINT64_C(1) << 32) + (i == 0 ? 107 : 803),
+		};
 
 		if (i == 0)
 			tiny_block0(&b);
