@@ -17,7 +17,7 @@ struct progress {
 // One line, without the program's name: "37 %, 0:07 left, 3.7M of 10.0M rows, 812.3k rows/s,
 // 32.1 MB/s stored". rows: done so far, rows_before included; bytes: moved by this run. Rates
 // are those since begin_ns.
-#define PROGRESS_TEXT_SIZE 160
+#define PROGRESS_TEXT_SIZE 256
 void progress_text(const struct progress *p, int64_t now_ns, uint64_t rows, uint64_t bytes,
 		   char out[PROGRESS_TEXT_SIZE]);
 // The same to log; called as often as convenient.

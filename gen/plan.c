@@ -216,7 +216,7 @@ static void count_operations(struct plan *p)
 
 // Callees of a service at twenty equal steps: half have at most 4, a tenth 12. The most popular
 // fifth of the services has the longest lists.
-static const uint8_t callee_counts[] = {2, 2, 2, 2, 3, 3, 3, 3, 4, 4,
+static const uint8_t callee_counts[] = {2, 2, 2, 2, 3, 3, 3, 3,	 4,  4,
 					4, 5, 5, 6, 6, 7, 8, 10, 12, 12};
 #define CALLEE_DRAWS 256u // for services whose deeper layers are rarely drawn
 
@@ -242,8 +242,8 @@ static uint32_t draw_callees(const struct plan *p, uint32_t service, uint32_t li
 			 : callee_counts[rng_below(draw, 4 * fifth)];
 
 	for (uint32_t n = 1; count < wanted && n <= CALLEE_DRAWS; n++) {
-		uint64_t unit = u64_mul_div(rng_draw(key, n) >> 1, p->joint.rows,
-					    UINT64_C(1) << 63);
+		uint64_t unit =
+			u64_mul_div(rng_draw(key, n) >> 1, p->joint.rows, UINT64_C(1) << 63);
 		uint32_t callee = joint_at(&p->joint, unit)->service;
 
 		if (p->service_layer[callee] > p->service_layer[service] &&

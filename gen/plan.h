@@ -45,11 +45,11 @@ uint32_t plan_late_rows(const struct recipe *r, uint64_t first_row, uint32_t row
 uint32_t plan_duplicate_rows(const struct recipe *r, uint64_t first_row, uint32_t rows);
 
 // The services that a service calls by preference, most popular ones first to be drawn: 2 to
-// CALLEES_MAX distinct ones of deeper layers (fewer when there are fewer; none in the last layer).
-// Borrowed; *count receives how many.
+// CALLEES_MAX distinct ones of deeper layers (fewer when there are fewer; none in the last
+// layer). Borrowed; *count receives how many.
 const uint32_t *plan_callees(const struct plan *p, uint32_t service, uint32_t *count);
-// A filter for them: bit plan_callee_bit(c) is set for each callee c, so a clear bit means "not a
-// callee".
+// A filter for them: bit plan_callee_bit(c) is set for each callee c, so a clear bit means "not
+// a callee".
 uint64_t plan_callee_bits(const struct plan *p, uint32_t service);
 static inline uint32_t plan_callee_bit(uint32_t service)
 {

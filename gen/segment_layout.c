@@ -292,7 +292,8 @@ static void put_call(struct layout *w, const struct op_plan *callee, struct segm
 	uint32_t gap_us = (uint32_t)(bits & 1023) * 2000 >> 10;
 	uint32_t back_us = (uint32_t)(bits >> 10 & 1023) * 2000 >> 10;
 	// The client that failed is also the one that tries again.
-	uint32_t v = call->retry ? 0 : (uint32_t)(bits >> 20 & 255) * callee->call_variants >> 8;
+	uint32_t v =
+		call->retry ? 0 : (uint32_t)(bits >> 20 & 255) * callee->call_variants >> 8;
 	uint32_t k = callee->call_first + v;
 	uint64_t end_us = start_us + gap_us + UINT64_C(1000) * call->latency_ms + back_us;
 	struct segment_span *span;
@@ -334,7 +335,8 @@ void segment_layout(const struct segment_set *s, const struct segment_row *row,
 		uint32_t due = i == picks ? row->call_count : row->call_count * i / (picks + 1);
 
 		// An answer to a failure does not wait for other work.
-		for (; next_call < due || (next_call < row->call_count && row->call[next_call].retry);
+		for (; next_call < due ||
+		       (next_call < row->call_count && row->call[next_call].retry);
 		     next_call++) {
 			struct segment_call *call = &row->call[next_call];
 			const struct op_plan *callee = &s->op[call->operation];

@@ -9,8 +9,8 @@
 
 // ---- Tree ----------------------------------------------------------------------------------
 
-// Bits of the sort key, from the top: layer, asynchronous, service, operation, place in the drawn
-// order.
+// Bits of the sort key, from the top: layer, asynchronous, service, operation, place in the
+// drawn order.
 #define KEY_LAYER 60
 #define KEY_ASYNC 59
 #define KEY_SERVICE 32
@@ -86,7 +86,7 @@ static bool pick_lister(const struct tree *t, uint32_t count, uint32_t service, 
 
 	for (uint32_t i = 0; i < count; i++) {
 		lister[listers] = (uint8_t)i;
-		listers += t->callee_bits[i] >> bit & 1;
+		listers += (uint32_t)(t->callee_bits[i] >> bit & 1);
 	}
 	at = 0;
 	for (uint32_t i = 0; i < listers; i++) {
@@ -214,8 +214,8 @@ static uint32_t settle(struct shape_row *rows, uint32_t count, uint32_t i)
 	}
 }
 
-// Takes origins away, in the order of perm, until at most `wanted` of `errors` rows are in error.
-// Returns how many are.
+// Takes origins away, in the order of perm, until at most `wanted` of `errors` rows are in
+// error. Returns how many are.
 static uint32_t remove_errors(struct shape_row *rows, const struct rng_perm *perm,
 			      uint32_t errors, uint32_t wanted)
 {
@@ -230,9 +230,10 @@ static uint32_t remove_errors(struct shape_row *rows, const struct rng_perm *per
 	return errors;
 }
 
-// Makes sound rows origins that their callers survive, in the order of perm, until `missing` more
-// rows are in error. A new origin costs its caller's soundness too, so the last one missing must
-// be a root, a consumer, or the callee of a row in error: a sound row with none above it is one.
+// Makes sound rows origins that their callers survive, in the order of perm, until `missing`
+// more rows are in error. A new origin costs its caller's soundness too, so the last one
+// missing must be a root, a consumer, or the callee of a row in error: a sound row with none
+// above it is one.
 static void add_errors(struct shape_row *rows, const struct rng_perm *perm, uint32_t missing)
 {
 	for (uint64_t k = 0; missing > 0; k = k + 1 == perm->size ? 0 : k + 1) {
@@ -288,7 +289,8 @@ static bool next_repeat(const struct shape_row *rows, uint32_t count, uint32_t i
 	if (rows[i].up == 0 || rows[i].is_async || i + 1 == count ||
 	    !is_same_call(&rows[i], &rows[i + 1]))
 		return false;
-	for (uint32_t j = i; j-- > 0 && rows[j + 1].up > 0 && is_same_call(&rows[i], &rows[j]);) {
+	for (uint32_t j = i;
+	     j-- > 0 && rows[j + 1].up > 0 && is_same_call(&rows[i], &rows[j]);) {
 		if (rows[j].up > 0 && j - rows[j].up == i - rows[i].up)
 			return false; // not the first of its kind
 	}
@@ -378,7 +380,8 @@ static void make_retries(uint64_t seed, const struct plan_block *pb, struct shap
 	}
 	wanted = (failing * RETRY_PCT + rng_below(rng_draw(key, 0), 100)) / 100;
 	wanted = wanted > retries ? wanted - retries : 0;
-	// Each of the open ones with the same chance, and as many as wanted (Knuth, algorithm S).
+	// Each of the open ones with the same chance, and as many as wanted (Knuth, algorithm
+	// S).
 	for (uint32_t i = 0; i < pb->rows && wanted > 0 && open > 0; i++) {
 		if (!next_repeat(rows, pb->rows, i, &r) || r.failing > 1)
 			continue;

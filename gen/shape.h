@@ -11,9 +11,9 @@
 #define RETRY_PCT 2u
 #define ATTEMPTS_MAX 3u
 
-// A row fails when its entry span is in error; its caller sees that, so the Exit span there is in
-// error, and the caller fails too unless it has another answer. A row is in error (the column
-// isError) when any of its spans is. In a finished block
+// A row fails when its entry span is in error; its caller sees that, so the Exit span there is
+// in error, and the caller fails too unless it has another answer. A row is in error (the
+// column isError) when any of its spans is. In a finished block
 //
 //	fails    == is_origin, or a callee fails and propagates
 //	is_error == is_origin, or a callee fails
@@ -34,16 +34,18 @@ struct shape_row {
 };
 
 // Draws the rows first_row .. first_row + size - 1 (1 <= size <= TRACE_ROWS_MAX) from the plan,
-// orders them (layer, synchronous first, popularity of the service, operation, number), and makes
-// them a tree: a caller is of a lower layer if one has room, then one that lists the row's
-// service as callee (plan_callees), and among those it is drawn with weight 1 / depth^2. is_async: one per operation.
+// orders them (layer, synchronous first, popularity of the service, operation, number), and
+// makes them a tree: a caller is of a lower layer if one has room, then one that lists the
+// row's service as callee (plan_callees), and among those it is drawn with weight 1 / depth^2.
+// is_async: one per operation.
 void shape_tree(const struct plan *p, const bool *is_async, uint64_t first_row, uint32_t size,
 		struct shape_row *rows);
 
 // Decides the errors of a block whose trees are made, exactly pb->error_rows rows are in error;
-// then RETRY_PCT of the calls that fail are made again, as far as the trees allow it: a trace must
-// have the same service and operation twice under one caller. The attempts are neighbours in the
-// caller's calls, all but the last have failed, and the last one's outcome is the caller's.
+// then RETRY_PCT of the calls that fail are made again, as far as the trees allow it: a trace
+// must have the same service and operation twice under one caller. The attempts are neighbours
+// in the caller's calls, all but the last have failed, and the last one's outcome is the
+// caller's.
 void shape_errors(const struct recipe *r, const struct plan_block *pb, struct shape_row *rows);
 
 // Root starts of the block's traces, ascending, uniform in the block's window.

@@ -997,7 +997,7 @@ enum status check_run(struct check *c, const struct check_options *o, struct err
 					   c->dict_bytes);
 	c->progress = (struct progress){.log = o->log,
 					.verb = "read",
-					.rows_all = c->manifest_good ? c->manifest.rows
+					.rows_all = c->manifest_good  ? c->manifest.rows
 						    : c->recipe_known ? c->recipe.spans
 								      : 0,
 					.begin_ns = clock_monotonic_ns()};

@@ -543,8 +543,9 @@ static const char *compare_parent(const struct segment_facts *g, const struct se
 	if (end > exit->end - up_skew)
 		return "ends after the Exit span that calls it";
 	if (exit->error != first->error)
-		return first->error ? "fails, but the Exit span that calls it is not in error"
-				    : "does not fail, but the Exit span that calls it is in error";
+		return first->error
+			       ? "fails, but the Exit span that calls it is not in error"
+			       : "does not fail, but the Exit span that calls it is in error";
 	if (exit->http_status.size > 0 && first->http_status.size > 0 &&
 	    !view_equal(exit->http_status, first->http_status))
 		return "another http.status_code than the Exit span that calls it";

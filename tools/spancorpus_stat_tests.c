@@ -13,8 +13,8 @@
 #define TERMS_MAX 10000
 #define PRECISION 1e-15
 
-// Upper regularised incomplete gamma function Q(a, x): the series of its complement below a + 1,
-// Lentz's continued fraction above (Abramowitz and Stegun 6.5.29, 6.5.31).
+// Upper regularised incomplete gamma function Q(a, x): the series of its complement below a +
+// 1, Lentz's continued fraction above (Abramowitz and Stegun 6.5.29, 6.5.31).
 static double gamma_upper(double a, double x)
 {
 	double front = exp(a * log(x) - x - lgamma(a));

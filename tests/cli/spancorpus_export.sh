@@ -43,7 +43,7 @@ base=$(head -n 1 rows.cat | jq .startTime)
 ok spancorpus info --json c
 epoch=$(($(field out epoch_ms) + 86400000))
 ok spancorpus export --format otlp-json --epoch $epoch c
-moved=$(head -n 1 out | jq -r '[.resourceSpans[].scopeSpans[].spans[].startTimeUnixNano | tonumber] | min / 1000000')
+moved=$(head -n 1 out | jq -r '[.resourceSpans[].scopeSpans[].spans[].startTimeUnixNano | tonumber] | min / 1000000 | round')
 [ "$moved" -eq $((base + 86400000)) ] || fail "--epoch: the first start is $moved, not $((base + 86400000))"
 bare() {
 	jq -c 'del(.resourceSpans[].scopeSpans[].spans[] | .startTimeUnixNano, .endTimeUnixNano, .events[]?.timeUnixNano)' "$1"

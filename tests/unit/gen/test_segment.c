@@ -402,7 +402,7 @@ static struct segment_row make_row(const struct fixture *f, uint64_t number, boo
 	}
 	return (struct segment_row){.number = number,
 				    .operation = (uint32_t)(number % OPERATIONS),
-				    	.fails = fails,
+				    .fails = fails,
 				    .is_origin = is_origin,
 				    .call = call,
 				    .call_count = number % 3 == 0 ? 0 : CALLS};

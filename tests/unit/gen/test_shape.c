@@ -152,7 +152,8 @@ static void check_consistent(const struct fixture *f)
 }
 
 // The row whose caller makes call `place`.
-static const struct shape_row *callee_at(const struct fixture *f, uint32_t caller, uint32_t place)
+static const struct shape_row *callee_at(const struct fixture *f, uint32_t caller,
+					 uint32_t place)
 {
 	for (uint32_t k = caller + 1; k < f->block.rows && f->rows[k].up > 0; k++) {
 		if (f->rows[k].up == k - caller && f->rows[k].place == place)
@@ -256,7 +257,8 @@ static void test_errors_travel(void **state)
 		origins += f.rows[i].is_origin;
 		survived += f.rows[i].is_error && !f.rows[i].fails;
 	}
-	assert_in_range(origins * 100 / f.block.error_rows, 45, 62); // 1.75 to 2 errors per origin
+	assert_in_range(origins * 100 / f.block.error_rows, 45,
+			62); // 1.75 to 2 errors per origin
 	assert_in_range(survived * 100 / f.block.error_rows, 10, 35);
 	fixture_deinit(&f);
 }
@@ -289,12 +291,9 @@ static void test_starts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_retries),
-		cmocka_unit_test(test_errors_corrected),
-		cmocka_unit_test(test_errors_travel),
-		cmocka_unit_test(test_starts),
+		cmocka_unit_test(test_tree),	      cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_retries),	      cmocka_unit_test(test_errors_corrected),
+		cmocka_unit_test(test_errors_travel), cmocka_unit_test(test_starts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #ifndef TESTS_MADE_CORPUS_H
 #define TESTS_MADE_CORPUS_H
 
+#include <string.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -160,10 +160,14 @@ static void tallies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(chi_square_tail), cmocka_unit_test(chi_square_statistic),
-		cmocka_unit_test(chi_square_merges), cmocka_unit_test(ks_tail),
-		cmocka_unit_test(ks_distance), cmocka_unit_test(tests_decide),
-		cmocka_unit_test(laws), cmocka_unit_test(tallies),
+		cmocka_unit_test(chi_square_tail),
+		cmocka_unit_test(chi_square_statistic),
+		cmocka_unit_test(chi_square_merges),
+		cmocka_unit_test(ks_tail),
+		cmocka_unit_test(ks_distance),
+		cmocka_unit_test(tests_decide),
+		cmocka_unit_test(laws),
+		cmocka_unit_test(tallies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
