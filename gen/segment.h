@@ -18,6 +18,28 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p, uint
 void segment_set_free(struct segment_set *s);
 const struct dict *segment_set_dict(const struct segment_set *s);
 
+// ---- Laws ----------------------------------------------------------------------------------
+// What rows are drawn from, for those who hold a corpus against it.
+
+#define SEGMENT_LAWS 16u // kinds are below
+
+struct segment_law {
+	uint32_t kind; // spans of a kind follow the same law of times
+	const char *name;
+	uint32_t median_us, sigma_pct; // log-normal, but one in a hundred is 20 times as long
+	uint32_t mean_us;	       // of whatever law
+	uint32_t variant, variants;    // which of how many texts
+	bool leads;		       // its variant was drawn for it, not for a span before it
+	bool is_self;		       // its duration is one draw: no spans lie within
+};
+// The law of a template of an operation (0: its first); false for entries, calls and failures.
+bool segment_law_of(const struct segment_set *s, uint32_t operation, uint32_t template,
+		    struct segment_law *out);
+// Of 65,536 draws among `variants` texts, how many fall to each.
+void segment_variant_law(uint32_t variants, uint32_t of_65536[]);
+
+// ---- Rows ----------------------------------------------------------------------------------
+
 // A child call of a row, in the order the parent makes them.
 struct segment_call {
 	uint32_t row;	     // caller's own number of the child, handed back untouched

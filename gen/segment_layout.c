@@ -130,15 +130,70 @@ static uint32_t draw_us(const struct segment_set *s, uint32_t law, uint64_t bits
 	return s->has_tail && rng_chance(bits, UINT32_C(42949673)) ? us * TAIL_FACTOR : us;
 }
 
+// Which slot the k-th template of an operation belongs to, errors not counted.
+static bool find_slot(const struct op_plan *p, uint32_t k, uint32_t *slot)
+{
+	for (*slot = 0; *slot < p->slot_count; (*slot)++) {
+		const struct slot *s = &p->slot[*slot];
+
+		if (k >= s->first && k < (uint32_t)s->first + s->variants)
+			return true;
+	}
+	return false;
+}
+
+bool segment_law_of(const struct segment_set *s, uint32_t operation, uint32_t template,
+		    struct segment_law *out)
+{
+	static const char *const name[SLOT_KINDS] = {
+		[SLOT_LOCAL] = "local methods", [SLOT_MYBATIS] = "MyBatis",
+		[SLOT_TX] = "transactions",	[SLOT_POOL] = "connection pools",
+		[SLOT_JSON] = "JSON",		[SLOT_DB] = "SQL",
+		[SLOT_CACHE] = "caches",	[SLOT_SEARCH] = "searches",
+		[SLOT_MONGO] = "MongoDB",
+	};
+	const struct op_plan *p = &s->op[operation];
+	const struct slot *slot;
+	uint64_t mean;
+	uint32_t i;
+
+	if (!find_slot(p, template, &i))
+		return false;
+	slot = &p->slot[i];
+	mean = (uint64_t)time_laws[slot->kind].median_us *
+	       table_mean(s->quantile[time_laws[slot->kind].sigma]);
+	*out = (struct segment_law){
+		.kind = slot->kind,
+		.name = name[slot->kind],
+		.median_us = time_laws[slot->kind].median_us,
+		.sigma_pct = (uint32_t)sigma_pct[time_laws[slot->kind].sigma],
+		.mean_us = (uint32_t)(mean * (s->has_tail ? 99 + TAIL_FACTOR : 100) / 102400),
+		.variant = template - slot->first,
+		.variants = slot->variants,
+		.is_self = i + 1 == p->slot_count || p->slot[i + 1].depth <= slot->depth,
+	};
+	for (uint32_t u = 0; u < p->unit_count; u++)
+		out->leads = out->leads || p->unit[u].first_slot == i;
+	return true;
+}
+
 // ---- Which spans ---------------------------------------------------------------------------
 
 // The first variants are more frequent.
-static uint8_t draw_variant(const struct op_plan *p, uint64_t bits)
+static uint32_t draw_variant(uint32_t variants, uint64_t bits)
 {
-	uint32_t a = (uint32_t)(bits & 255) * p->variants >> 8; // VARIANTS_MAX is below 256
-	uint32_t b = (uint32_t)(bits >> 8 & 255) * p->variants >> 8;
+	uint32_t a = (uint32_t)(bits & 255) * variants >> 8; // VARIANTS_MAX is below 256
+	uint32_t b = (uint32_t)(bits >> 8 & 255) * variants >> 8;
 
-	return (uint8_t)(a < b ? a : b);
+	return a < b ? a : b;
+}
+
+void segment_variant_law(uint32_t variants, uint32_t of_65536[])
+{
+	for (uint32_t v = 0; v < variants; v++)
+		of_65536[v] = 0;
+	for (uint32_t bits = 0; bits < 65536; bits++)
+		of_65536[draw_variant(variants, bits)]++;
 }
 
 // Draws of a row's key: one per unit, one per unit for its extra times, one per extra time.
@@ -146,7 +201,7 @@ static uint8_t draw_variant(const struct op_plan *p, uint64_t bits)
 #define DRAW_AGAIN 64u
 
 // How often a unit occurs; 0: not at all. Draw `bits` serves one unit: 8 bits presence, 8 for
-// a second and third time, then 8 and 8 for the variant of each.
+// a second and third time, then twice 8 and 8 for the variants of the first two.
 static uint32_t draw_times(const struct unit *u, uint64_t key, uint32_t i, uint64_t bits)
 {
 	uint32_t times = 1;
@@ -173,14 +228,15 @@ uint32_t segment_pick(const struct op_plan *p, uint64_t key, struct pick out[INN
 			required -= u->slot_count;
 		for (uint32_t t = 0; t < times; t++) {
 			uint64_t variant =
-				t < 3 ? bits >> (24 + 8 * t)
+				t < 2 ? bits >> (24 + 16 * t)
 				      : rng_draw(key, DRAW_AGAIN + INNER_MAX * i + t);
 
 			// Units that always occur have their place in any case.
 			if (spans + u->slot_count + required > p->inner_max)
 				break;
 			spans += u->slot_count;
-			out[picks++] = (struct pick){(uint8_t)i, draw_variant(p, variant)};
+			out[picks++] = (struct pick){
+				(uint8_t)i, (uint8_t)draw_variant(p->variants, variant)};
 		}
 	}
 	return picks;

@@ -1,173 +1,140 @@
 // SPDX-License-Identifier: Apache-2.0
 // spancorpus stats: counts every row's columns, renders a sample of blocks, and holds the
 // result against the claims of the recipe. Statistics may use doubles; nothing here enters
-// content.
-#include <inttypes.h>
+// content. Trees, times and sizes are measured by the other spancorpus_stats files.
+#include "tools/spancorpus_stats.h"
+
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 #include "common/clock.h"
 #include "gen/catalog.h"
-#include "gen/plan.h"
-#include "tools/spancorpus.h"
-
-#define TRACE_SIZE_MAX 4096
-#define PIECE_ORDER (1 * MIB)
-#define PIECE_SERIES (2 * MIB)
-
-struct compression {
-	uint64_t raw, stored;
-};
-
-struct samples {
-	uint32_t *v;
-	size_t count, capacity;
-};
 
 struct stats {
 	const struct source *source;
-	uint64_t rows, traces, errors, simple, medium, blocks, inner_spans;
+	struct model model;
+	uint64_t rows, traces, errors, blocks, inner_spans;
 	uint64_t number_most; // greatest number in a text
 	uint64_t late, late_wanted, copies, copies_wanted, copies_wrong;
 	uint64_t *service_rows, *operation_rows, *instance_rows;
+	uint64_t trace_sizes[TRACE_ROWS_MAX + 2]; // the last: larger ones
 	uint8_t *served; // service x operation bitmap, one byte each, or NULL when too large
-	uint64_t start_bin[20];
-	struct samples row_size, latency;
-	uint64_t row_bytes;
-	struct compression in_order, per_series, per_trace;
-	struct buf order_piece, trace_piece, row_text;
-	struct buf *series; // per instance
-	ZSTD_CCtx *zstd;
-	struct buf packed;
-	json_t *claims; // array of {claim, expected, measured, holds}
-	unsigned broken;
+	struct tree_stats *trees;
+	struct time_stats *times;
+	struct size_stats *sizes;
+	struct claims claims;
 };
 
-static void sample_put(struct samples *s, uint32_t v)
+// ---- Claims --------------------------------------------------------------------------------
+
+static void claim_put(struct claims *c, const char *name, const char *bound, bool holds,
+		      const char *fmt, va_list ap)
 {
-	if (s->count == s->capacity) {
-		s->capacity = s->capacity ? s->capacity * 2 : 4096;
-		s->v = mem_realloc(s->v, s->capacity, sizeof(*s->v));
-	}
-	s->v[s->count++] = v;
+	char measured[160];
+	json_t *o = json_object();
+
+	vsnprintf(measured, sizeof(measured), fmt, ap);
+	json_object_set_new(o, "claim", json_string(name));
+	json_object_set_new(o, "expected", json_string(bound));
+	json_object_set_new(o, "measured", json_string(measured));
+	json_object_set_new(o, "holds", json_boolean(holds));
+	json_array_append_new(c->list, o);
+	c->broken += !holds;
 }
 
-static int compare_u32(const void *a, const void *b)
+void claim(struct claims *c, const char *name, const char *bound, bool holds, const char *fmt,
+	   ...)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	va_list ap;
 
-	return x < y ? -1 : x > y;
+	va_start(ap, fmt);
+	claim_put(c, name, bound, holds, fmt, ap);
+	va_end(ap);
 }
 
-static uint32_t sample_at(const struct samples *s, double p) // sorted
-{
-	size_t i = (size_t)(p * (double)(s->count - 1) + 0.5);
+#define REPORTED "reported"
 
-	return s->count > 0 ? s->v[i] : 0;
+void claim_report(struct claims *c, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	claim_put(c, name, REPORTED, true, fmt, ap);
+	va_end(ap);
 }
 
-static void compress(struct stats *st, struct compression *c, const struct buf *piece,
-		     int level)
+void claim_count(struct claims *c, const char *name, uint64_t expected, uint64_t measured)
 {
-	size_t bound = ZSTD_compressBound(piece->size), n;
-	uint8_t *out;
+	char text[24];
 
-	if (piece->size == 0)
+	snprintf(text, sizeof(text), "%" PRIu64, expected);
+	claim(c, name, text, expected == measured, "%" PRIu64, measured);
+}
+
+void claim_chi_square(struct claims *c, const char *name, const uint64_t *observed,
+		      const double *share, size_t bins)
+{
+	uint64_t total = 0;
+	unsigned freedom;
+	double chi = stat_chi_square(observed, share, bins, &freedom), chance;
+	char bound[64];
+
+	if (freedom == 0)
 		return;
-	buf_clear(&st->packed);
-	out = buf_reserve(&st->packed, bound);
-	if (out == NULL)
+	for (size_t i = 0; i < bins; i++)
+		total += observed[i];
+	chance = stat_chi_square_tail(chi, freedom);
+	snprintf(bound, sizeof(bound), "chi-square(%u), chance >= %.0e", freedom,
+		 STAT_CHANCE_MIN);
+	claim(c, name, bound, chance >= STAT_CHANCE_MIN, "%.2f of %" PRIu64 ", chance %.2g",
+	      chi, total, chance);
+}
+
+static void print_claims(const struct claims *c, bool json)
+{
+	size_t i;
+	json_t *o;
+
+	if (json) {
+		json_t *top = json_object();
+
+		json_object_set(top, "claims", c->list);
+		json_object_set_new(top, "holds", json_boolean(c->broken == 0));
+		json_dumpf(top, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(top);
 		return;
-	n = ZSTD_compressCCtx(st->zstd, out, bound, piece->data, piece->size, level);
-	if (ZSTD_isError(n))
-		return;
-	c->raw += piece->size;
-	c->stored += n;
-}
-
-// The row as a store sees it: ten column texts, then the blob.
-static void row_text(struct buf *out, const struct row *r)
-{
-	buf_put_view(out, r->service_id);
-	buf_put_view(out, r->service_instance_id);
-	buf_put_view(out, r->trace_id);
-	buf_printf(out, "%" PRId64 "%" PRIu32 "%d", r->start_ms, r->latency_ms, r->is_error);
-	buf_put_view(out, r->span_id);
-	buf_put_view(out, r->parent_span_id);
-	buf_put_view(out, r->operation_name);
-	buf_put_view(out, r->component);
-	buf_put_view(out, r->blob);
-}
-
-static void add_piece(struct stats *st, struct compression *c, struct buf *piece,
-		      const struct buf *row, size_t limit, int level)
-{
-	if (piece->size + row->size > limit) {
-		compress(st, c, piece, level);
-		buf_clear(piece);
 	}
-	buf_put(piece, row->data, row->size);
+	json_array_foreach(c->list, i, o)
+	{
+		const char *bound = json_string_value(json_object_get(o, "expected"));
+		bool reported = strcmp(bound, REPORTED) == 0;
+		bool holds = json_is_true(json_object_get(o, "holds"));
+
+		printf("%-5s  %-50s  %s%s%s\n",
+		       reported ? "-"
+		       : holds	? "holds"
+				: "NOT",
+		       json_string_value(json_object_get(o, "claim")),
+		       json_string_value(json_object_get(o, "measured")),
+		       reported ? "" : "  | ", reported ? "" : bound);
+	}
 }
 
-static enum status sample_rows(struct stats *st, struct block_worker *w, struct err *e)
-{
-	int64_t epoch = st->source->corpus.manifest.epoch_ms;
-
-	for (uint32_t i = 0; i < w->rows.outputs; i++) {
-		uint32_t row = w->rows.order[i];
-		struct row r;
-		enum status s = render_row(&w->rows, row, epoch, &w->row, &r, e);
-
-		if (s != OK)
-			return s;
-		buf_clear(&st->row_text);
-		row_text(&st->row_text, &r);
-		if (!w->rows.is_copy[i]) {
-			sample_put(&st->row_size, (uint32_t)row_size(&r));
-			st->row_bytes += row_size(&r);
-		}
-		add_piece(st, &st->in_order, &st->order_piece, &st->row_text, PIECE_ORDER, 3);
-		add_piece(st, &st->per_series, &st->series[w->block.instance.v[row]],
-			  &st->row_text, PIECE_SERIES, 1);
-	}
-	for (uint32_t t = 0; t < w->rows.traces; t++) {
-		buf_clear(&st->trace_piece);
-		for (uint32_t row = w->rows.trace_first[t]; row < w->rows.trace_first[t + 1];
-		     row++) {
-			struct row r;
-			enum status s = render_row(&w->rows, row, epoch, &w->row, &r, e);
-
-			if (s != OK)
-				return s;
-			row_text(&st->trace_piece, &r);
-		}
-		compress(st, &st->per_trace, &st->trace_piece, 1);
-	}
-	return OK;
-}
+// ---- Counts --------------------------------------------------------------------------------
 
 static void count_columns(struct stats *st, const struct block_worker *w)
 {
 	const struct dict *d = &st->source->corpus.dict;
 	const struct block *b = &w->block;
-	const struct recipe *r = &st->source->corpus.manifest.recipe;
-	uint64_t start = 0;
 
 	st->blocks++;
 	st->inner_spans += b->template.count;
 	for (size_t t = 0; t < b->trace_size.count; t++) {
-		uint64_t bin;
+		uint32_t size = b->trace_size.v[t];
 
-		start += b->trace_start_ms.v[t];
-		bin = r->window_ms > 0
-			      ? u64_mul_div(start, ARRAY_LEN(st->start_bin), r->window_ms)
-			      : 0;
-		st->start_bin[u64_min(bin, ARRAY_LEN(st->start_bin) - 1)]++;
-		st->simple += b->trace_size.v[t] <= 5;
-		st->medium += b->trace_size.v[t] > 5 && b->trace_size.v[t] <= 20;
+		st->trace_sizes[size <= TRACE_ROWS_MAX ? size : TRACE_ROWS_MAX + 1]++;
 	}
 	st->traces += b->trace_size.count;
 	for (size_t i = 0; i < b->number_value.count; i++)
@@ -183,9 +150,16 @@ static void count_columns(struct stats *st, const struct block_worker *w)
 		if (st->served != NULL)
 			st->served[(size_t)service * d->operation_count + b->operation.v[i]] =
 				1;
-		if (i % 16 == 0)
-			sample_put(&st->latency, b->latency_ms.v[i]);
 	}
+}
+
+static uint64_t seen(const uint64_t *v, uint32_t count)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		n += v[i] != 0;
+	return n;
 }
 
 // The key by which the recipe orders rows; equal ones stand as in the block.
@@ -224,48 +198,9 @@ static void count_disorder(struct stats *st, const struct block_worker *w)
 	free(times);
 }
 
-static void claim(struct stats *st, const char *name, const char *expected, bool holds,
-		  const char *fmt, ...) PRINTF_LIKE(5, 6);
-
-static void claim(struct stats *st, const char *name, const char *expected, bool holds,
-		  const char *fmt, ...)
-{
-	char measured[128];
-	json_t *o = json_object();
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(measured, sizeof(measured), fmt, ap);
-	va_end(ap);
-	json_object_set_new(o, "claim", json_string(name));
-	json_object_set_new(o, "expected", json_string(expected));
-	json_object_set_new(o, "measured", json_string(measured));
-	json_object_set_new(o, "holds", json_boolean(holds));
-	json_array_append_new(st->claims, o);
-	st->broken += !holds;
-}
-
-static void claim_count(struct stats *st, const char *name, uint64_t expected,
-			uint64_t measured)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRIu64, expected);
-	claim(st, name, text, expected == measured, "%" PRIu64, measured);
-}
-
-static uint64_t seen(const uint64_t *v, uint32_t count)
-{
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		n += v[i] != 0;
-	return n;
-}
-
 // Every item has exactly the rows that the law gives it; items are ranked by popularity.
-static void claim_law(struct stats *st, const char *what, const uint64_t *rows, uint32_t count,
-		      const struct zipf_law *law)
+static void claim_popularity(struct stats *st, const char *what, const uint64_t *rows,
+			     uint32_t count, const struct zipf_law *law)
 {
 	uint64_t *quota = mem_zalloc((size_t)count + 1, sizeof(*quota));
 	uint64_t top = law->top_mpct != 0 ? law->top_mpct : 20000, top_rows = 0, differ = 0;
@@ -284,163 +219,172 @@ static void claim_law(struct stats *st, const char *what, const uint64_t *rows, 
 	else
 		snprintf(expected, sizeof(expected), "quotas of exponent %g",
 			 law->exponent / 1000.0);
-	claim(st, name, expected, differ == 0,
+	claim(&st->claims, name, expected, differ == 0,
 	      "%" PRIu64 " of %u differ; the top %g %% have %.3f %%", differ, count,
-	      (double)top / 1000, 100.0 * (double)top_rows / (double)(st->rows + !st->rows));
+	      (double)top / 1000, 100.0 * (double)top_rows / (double)u64_max(st->rows, 1));
 	free(quota);
-}
-
-// Root starts over 20 equal windows, stratified: chi-square far above its 99.9 % point would
-// mean a shift.
-static void claim_uniform(struct stats *st)
-{
-	size_t bins = ARRAY_LEN(st->start_bin);
-	double expected = (double)st->traces / (double)bins, chi = 0;
-
-	if (expected < 5)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(st->start_bin); i++) {
-		double d = (double)st->start_bin[i] - expected;
-
-		chi += d * d / expected;
-	}
-	claim(st, "root starts uniform over the window", "chi-square(19) < 43.8 (99.9 %)",
-	      chi < 43.8, "%.2f", chi);
 }
 
 static void claim_operations_per_service(struct stats *st)
 {
 	const struct dict *d = &st->source->corpus.dict;
-	struct samples n = {0};
-	uint64_t sum = 0;
+	const struct recipe *r = &st->source->corpus.manifest.recipe;
+	struct tally n;
 
 	if (st->served == NULL || d->service_count == 0)
 		return;
+	tally_init(&n, 4096);
 	for (uint32_t s = 0; s < d->service_count; s++) {
 		uint32_t served = 0;
 
 		for (uint32_t o = 0; o < d->operation_count; o++)
 			served += st->served[(size_t)s * d->operation_count + o];
-		sample_put(&n, served);
-		sum += served;
+		tally_add(&n, served);
 	}
-	qsort(n.v, n.count, sizeof(*n.v), compare_u32);
-	claim(st, "operations served by a service", "reported", true,
-	      "mean %.1f, least %u, median %u, most %u", (double)sum / d->service_count, n.v[0],
-	      sample_at(&n, 0.5), n.v[n.count - 1]);
-	free(n.v);
+	// A service serves about ten when there are as many for each.
+	if (r->operations >= 1000 && st->blocks == st->source->corpus.manifest.blocks)
+		claim(&st->claims, "operations that a service serves", "mean 9..12",
+		      tally_mean(&n) >= 9 && tally_mean(&n) <= 12,
+		      "mean %.1f, least %u, median %u, most %u", tally_mean(&n), n.least,
+		      tally_quantile(&n, 0.5), n.most);
+	else
+		claim_report(&st->claims, "operations that a service serves",
+			     "mean %.1f, least %u, median %u, most %u", tally_mean(&n), n.least,
+			     tally_quantile(&n, 0.5), n.most);
+	tally_deinit(&n);
 }
 
-static void report_ratio(struct stats *st, const char *name, const char *expected,
-			 const struct compression *c, double least, double most)
-{
-	double ratio = c->stored > 0 ? (double)c->raw / (double)c->stored : 0;
+// ---- Quotas --------------------------------------------------------------------------------
 
-	if (c->raw == 0)
+static void claim_classes(struct stats *st)
+{
+	const struct recipe *r = &st->source->corpus.manifest.recipe;
+	uint64_t simple = r->traces * r->class_simple_pct / 100;
+	uint64_t medium = r->traces * r->class_medium_pct / 100, have[3] = {0};
+	char text[64];
+
+	for (uint32_t size = 1; size < ARRAY_LEN(st->trace_sizes); size++)
+		have[size <= 5 ? 0 : size <= 20 ? 1 : 2] += st->trace_sizes[size];
+	snprintf(text, sizeof(text), "%" PRIu64 " / %" PRIu64 " / %" PRIu64 " +- 1", simple,
+		 medium, r->traces - simple - medium);
+	claim(&st->claims, "traces of 1-5 / 6-20 / 21-100 rows", text,
+	      have[0] - simple + 1 <= 2 && have[1] - medium + 1 <= 2,
+	      "%" PRIu64 " / %" PRIu64 " / %" PRIu64, have[0], have[1], have[2]);
+}
+
+// Within a service, rows go round its instances: all have some when there are enough.
+static void claim_instances(struct stats *st)
+{
+	const struct dict *d = &st->source->corpus.dict;
+	uint64_t *least = mem_zalloc(d->service_count + 1u, sizeof(*least));
+	uint64_t *most = mem_zalloc(d->service_count + 1u, sizeof(*most));
+	uint64_t *count = mem_zalloc(d->service_count + 1u, sizeof(*count));
+	uint64_t spread = 0, used = 0;
+
+	for (uint32_t i = 0; i < d->service_count; i++)
+		least[i] = UINT64_MAX;
+	for (uint32_t i = 0; i < d->instance_count; i++) {
+		uint32_t s = d->instance[i].service;
+
+		least[s] = u64_min(least[s], st->instance_rows[i]);
+		most[s] = u64_max(most[s], st->instance_rows[i]);
+		spread = u64_max(spread, most[s] - least[s]);
+		count[s]++;
+	}
+	for (uint32_t i = 0; i < d->service_count; i++)
+		used += u64_min(count[i], st->service_rows[i]);
+	claim_count(&st->claims, "instances", used, seen(st->instance_rows, d->instance_count));
+	claim(&st->claims, "rows of the instances of a service", "differ by at most 1",
+	      spread <= 1, "by %" PRIu64, spread);
+	free(least);
+	free(most);
+	free(count);
+}
+
+static void claim_sizes(struct stats *st)
+{
+	uint64_t sizes[TRACE_ROWS_MAX + 1], off = st->trace_sizes[TRACE_ROWS_MAX + 1] != 0;
+
+	if (st->model.plan == NULL)
 		return;
-	claim(st, name, expected, ratio >= least && ratio <= most, "%.2f (%.0f MB sampled)",
-	      ratio, (double)c->raw / 1e6);
+	plan_trace_sizes(st->model.plan, sizes);
+	for (uint32_t i = 0; i <= TRACE_ROWS_MAX; i++)
+		off += sizes[i] != st->trace_sizes[i];
+	claim_count(&st->claims, "sizes 1..100 that miss their number of traces", 0, off);
+}
+
+static void claim_quotas(struct stats *st)
+{
+	const struct recipe *r = &st->source->corpus.manifest.recipe;
+	const struct dict *d = &st->source->corpus.dict;
+	struct zipf_law services = plan_service_law(r), operations = plan_operation_law(r);
+	struct claims *c = &st->claims;
+
+	claim_count(c, "rows", r->spans, st->rows);
+	claim_count(c, "traces", r->traces, st->traces);
+	claim_classes(st);
+	claim_count(c, "error rows", u64_mul_div(r->spans, r->errors_mpct, 100000), st->errors);
+	claim_count(c, "services", r->services, seen(st->service_rows, d->service_count));
+	claim_count(c, "operations", r->operations,
+		    seen(st->operation_rows, d->operation_count));
+	claim_instances(st);
+	claim_sizes(st);
+	claim_popularity(st, "services", st->service_rows, d->service_count, &services);
+	claim_popularity(st, "operations", st->operation_rows, d->operation_count, &operations);
+}
+
+// Order of output and what the columns of each block say, whether the corpus is whole or not.
+static void claim_order(struct stats *st)
+{
+	const struct recipe *r = &st->source->corpus.manifest.recipe;
+	char text[64];
+
+	snprintf(text, sizeof(text), "at most %" PRIu32, catalog_number_most(r->cardinality));
+	claim(&st->claims, "ids and other numbers in texts", text,
+	      st->number_most <= catalog_number_most(r->cardinality), "%" PRIu64,
+	      st->number_most);
+	claim_count(&st->claims, "late rows", st->late_wanted, st->late);
+	snprintf(text, sizeof(text), "%" PRIu64 ", later and once each", st->copies_wanted);
+	claim(&st->claims, "duplicates beyond the rows", text,
+	      st->copies == st->copies_wanted && st->copies_wrong == 0,
+	      "%" PRIu64 ", %" PRIu64 " out of place", st->copies, st->copies_wrong);
 }
 
 static void make_claims(struct stats *st)
 {
+	struct claims *c = &st->claims;
 	const struct manifest *m = &st->source->corpus.manifest;
-	const struct recipe *r = &m->recipe;
-	const struct dict *d = &st->source->corpus.dict;
-	bool whole = st->blocks == m->blocks;
-	char text[64];
 
 	claim_operations_per_service(st);
-	snprintf(text, sizeof(text), "at most %" PRIu32, catalog_number_most(r->cardinality));
-	claim(st, "ids and other numbers in texts", text,
-	      st->number_most <= catalog_number_most(r->cardinality), "%" PRIu64,
-	      st->number_most);
-	claim_count(st, "late rows", st->late_wanted, st->late);
-	snprintf(text, sizeof(text), "%" PRIu64 ", later and once each", st->copies_wanted);
-	claim(st, "duplicates beyond the rows", text,
-	      st->copies == st->copies_wanted && st->copies_wrong == 0,
-	      "%" PRIu64 ", %" PRIu64 " out of place", st->copies, st->copies_wrong);
-	if (whole) {
-		struct zipf_law services = plan_service_law(r),
-				operations = plan_operation_law(r);
-		uint64_t simple = r->traces * r->class_simple_pct / 100,
-			 medium = r->traces * r->class_medium_pct / 100;
-
-		claim_count(st, "rows", r->spans, st->rows);
-		claim_count(st, "traces", r->traces, st->traces);
-		snprintf(text, sizeof(text), "%" PRIu64 " / %" PRIu64 " / %" PRIu64 " +- 1",
-			 simple, medium, r->traces - simple - medium);
-		claim(st, "traces of 1-5 / 6-20 / 21-100 rows", text,
-		      st->simple - simple + 1 <= 2 && st->medium - medium + 1 <= 2,
-		      "%" PRIu64 " / %" PRIu64 " / %" PRIu64, st->simple, st->medium,
-		      st->traces - st->simple - st->medium);
-		claim_count(st, "error rows", u64_mul_div(r->spans, r->errors_mpct, 100000),
-			    st->errors);
-		claim_count(st, "services", r->services,
-			    seen(st->service_rows, d->service_count));
-		claim_count(st, "instances", r->instances,
-			    seen(st->instance_rows, d->instance_count));
-		claim_count(st, "operations", r->operations,
-			    seen(st->operation_rows, d->operation_count));
-		claim_law(st, "services", st->service_rows, d->service_count, &services);
-		claim_law(st, "operations", st->operation_rows, d->operation_count,
-			  &operations);
-		claim_uniform(st);
-	}
-	if (st->row_size.count > 0) {
-		double mean = (double)st->row_bytes / (double)st->row_size.count;
-
-		qsort(st->row_size.v, st->row_size.count, sizeof(*st->row_size.v), compare_u32);
-		snprintf(text, sizeof(text), "%u +- 4 %%", r->row_bytes);
-		claim(st, "mean row (blob + ten columns), bytes", text,
-		      fabs(mean - r->row_bytes) <= 0.04 * r->row_bytes, "%.1f", mean);
-		claim(st, "row sizes, bytes", "reported", true,
-		      "min %u p50 %u p90 %u p99 %u max %u", st->row_size.v[0],
-		      sample_at(&st->row_size, 0.5), sample_at(&st->row_size, 0.9),
-		      sample_at(&st->row_size, 0.99), st->row_size.v[st->row_size.count - 1]);
-	}
-	claim(st, "inner spans of a row", "reported", true, "mean %.2f",
-	      st->rows > 0 ? (double)st->inner_spans / (double)st->rows : 0);
-	if (st->latency.count > 0) {
-		qsort(st->latency.v, st->latency.count, sizeof(*st->latency.v), compare_u32);
-		claim(st, "latency, ms", "reported", true, "p50 %u p90 %u p99 %u max %u",
-		      sample_at(&st->latency, 0.5), sample_at(&st->latency, 0.9),
-		      sample_at(&st->latency, 0.99), st->latency.v[st->latency.count - 1]);
-	}
-	// The band is a claim of the presets: with few operations, rows are more alike.
-	if (r->operations >= 1000 && r->duplicates_mpct == 0)
-		report_ratio(st, "compression, rows in order (zstd -3, 1 MiB)",
-			     "3 to 8 (real: 3.7)", &st->in_order, 3, 8);
-	else
-		report_ratio(st, "compression, rows in order (zstd -3, 1 MiB)", "reported",
-			     &st->in_order, 0, 1e9);
-	report_ratio(st, "compression, per series (zstd -1, 2 MiB)", "reported",
-		     &st->per_series, 0, 1e9);
-	report_ratio(st, "compression, one trace (zstd -1)", "reported", &st->per_trace, 0,
-		     1e9);
+	claim_report(c, "inner spans of a row", "mean %.2f",
+		     st->rows > 0 ? (double)st->inner_spans / (double)st->rows : 0);
+	claim_order(st);
+	if (st->blocks == m->blocks)
+		claim_quotas(st);
+	tree_stats_claims(st->trees, c);
+	time_stats_claims(st->times, c);
+	size_stats_claims(st->sizes, c);
 }
 
-static void print_claims(const struct stats *st, bool json)
+// ---- The verb ------------------------------------------------------------------------------
+
+// A corpus that this program did not generate has columns to count and no plan to meet.
+static void model_init(struct model *m, const struct source *s)
 {
-	size_t i;
-	json_t *o;
+	const struct recipe *r = &s->corpus.manifest.recipe;
+	const struct dict *d = &s->corpus.dict;
+	struct err ignored = {0};
 
-	if (json) {
-		json_t *top = json_object();
-
-		json_object_set(top, "claims", st->claims);
-		json_object_set_new(top, "holds", json_boolean(st->broken == 0));
-		json_dumpf(top, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(top);
+	*m = (struct model){NULL, NULL};
+	if (r->content_version != CONTENT_VERSION || d->service_count != r->services ||
+	    d->instance_count != r->instances || d->operation_count != r->operations ||
+	    plan_new(&m->plan, r, &ignored) != OK)
 		return;
-	}
-	json_array_foreach(st->claims, i, o)
-		printf("%-6s %-44s %-34s %s\n",
-		       json_is_true(json_object_get(o, "holds")) ? "ok" : "BROKEN",
-		       json_string_value(json_object_get(o, "claim")),
-		       json_string_value(json_object_get(o, "expected")),
-		       json_string_value(json_object_get(o, "measured")));
+	if (segment_set_new(&m->segments, m->plan, 1024, &ignored) == OK &&
+	    segment_set_dict(m->segments)->template_count == d->template_count)
+		return;
+	segment_set_free(m->segments);
+	m->segments = NULL;
 }
 
 static void stats_init(struct stats *st, const struct source *s)
@@ -448,39 +392,30 @@ static void stats_init(struct stats *st, const struct source *s)
 	const struct dict *d = &s->corpus.dict;
 
 	st->source = s;
-	st->service_rows = mem_zalloc(d->service_count + 1, sizeof(uint64_t));
-	st->operation_rows = mem_zalloc(d->operation_count + 1, sizeof(uint64_t));
-	st->instance_rows = mem_zalloc(d->instance_count + 1, sizeof(uint64_t));
+	st->service_rows = mem_zalloc(d->service_count + 1u, sizeof(uint64_t));
+	st->operation_rows = mem_zalloc(d->operation_count + 1u, sizeof(uint64_t));
+	st->instance_rows = mem_zalloc(d->instance_count + 1u, sizeof(uint64_t));
 	if ((uint64_t)d->service_count * d->operation_count <= 64 * MIB)
 		st->served = mem_zalloc((size_t)d->service_count * d->operation_count + 1, 1);
-	st->series = mem_zalloc(d->instance_count + 1, sizeof(*st->series));
-	for (uint32_t i = 0; i < d->instance_count; i++)
-		buf_init(&st->series[i], 2 * PIECE_SERIES + ROW_BLOB_MAX);
-	buf_init(&st->order_piece, 2 * PIECE_ORDER + ROW_BLOB_MAX);
-	buf_init(&st->trace_piece, (size_t)1 << 30);
-	buf_init(&st->row_text, 2 * ROW_BLOB_MAX);
-	buf_init(&st->packed, (size_t)1 << 31);
-	st->zstd = ZSTD_createCCtx();
-	st->claims = json_array();
+	model_init(&st->model, s);
+	st->trees = tree_stats_new(s, &st->model);
+	st->times = time_stats_new(s, &st->model);
+	st->sizes = size_stats_new(s, &st->model);
+	st->claims.list = json_array();
 }
 
 static void stats_free(struct stats *st)
 {
-	for (uint32_t i = 0; i < st->source->corpus.dict.instance_count; i++)
-		buf_free(&st->series[i]);
-	free(st->series);
+	tree_stats_free(st->trees);
+	time_stats_free(st->times);
+	size_stats_free(st->sizes);
+	segment_set_free(st->model.segments);
+	plan_free(st->model.plan);
 	free(st->service_rows);
 	free(st->operation_rows);
 	free(st->instance_rows);
 	free(st->served);
-	free(st->row_size.v);
-	free(st->latency.v);
-	buf_free(&st->order_piece);
-	buf_free(&st->trace_piece);
-	buf_free(&st->row_text);
-	buf_free(&st->packed);
-	ZSTD_freeCCtx(st->zstd);
-	json_decref(st->claims);
+	json_decref(st->claims.list);
 }
 
 static enum status measure(struct stats *st, uint64_t sample, struct log *log, struct err *e)
@@ -499,15 +434,14 @@ static enum status measure(struct stats *st, uint64_t sample, struct log *log, s
 			break;
 		count_columns(st, w);
 		count_disorder(st, w);
+		tree_stats_add(st->trees, w);
+		time_stats_add(st->times, w);
 		if (step > 0 && n % step == 0)
-			s = sample_rows(st, w, e);
+			s = size_stats_add(st->sizes, w, e);
 		log_progress(log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64, n + 1,
 			     blocks);
 	}
 	log_progress_end(log);
-	compress(st, &st->in_order, &st->order_piece, 3);
-	for (uint32_t i = 0; i < c->dict.instance_count; i++)
-		compress(st, &st->per_series, &st->series[i], 1);
 	block_workers_free(w, 1);
 	return s;
 }
@@ -549,12 +483,12 @@ enum status verb_stats(const struct verb *v, int argc, char **argv, struct err *
 	r = measure(&st, sample, &log, e);
 	if (r == OK) {
 		make_claims(&st);
-		print_claims(&st, json);
+		print_claims(&st.claims, json);
 		r = stdout_finish(e);
 	}
-	if (r == OK && st.broken > 0)
+	if (r == OK && st.claims.broken > 0)
 		r = err_set(e, ERR_INVARIANT, "%s: %u of the recipe's claims do not hold", dir,
-			    st.broken);
+			    st.claims.broken);
 	stats_free(&st);
 	source_close(&s);
 	return r;

@@ -34,8 +34,8 @@ for order in start arrival; do
 	[ "$(cat counts)" = '2000 2000 250 151' ] || fail "$order: rows, distinct, late, copies: $(cat counts)"
 	ok spancorpus verify --rows mixed
 	ok spancorpus stats --quiet mixed
-	grep -Eq '^ok +late rows +250 +250$' out || fail "stats: $(grep late out)"
-	grep -Eq '^ok +duplicates beyond the rows +151, .* 151, 0 out of place$' out || fail "stats: $(grep dupl out)"
+	grep -Eq '^holds +late rows +250 +[|] 250$' out || fail "stats: $(grep late out)"
+	grep -Eq '^holds +duplicates beyond the rows +151, 0 out of place +[|] 151,' out || fail "stats: $(grep dupl out)"
 	ok spancorpus info --json mixed
 	[ "$(field out rows)" = 2000 ] || fail "info: $(field out rows) rows"
 	[ "$(field out duplicates)" = 151 ] || fail "info: $(field out duplicates) duplicates"

@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=4daf82527e048a46ecf43a5bdc9b2065
+golden=2face288876fbe47fe2b7bbfb4e96833
 
 digest() {
 	local dir=$1

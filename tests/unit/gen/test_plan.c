@@ -339,6 +339,83 @@ static void test_seed(void **state)
 	plan_free(p[1]);
 }
 
+// ---- callees -------------------------------------------------------------------------------
+
+// Distinct, deeper, found by the filter; how long the lists are.
+static void check_callees(enum scale scale)
+{
+	uint64_t longer[CALLEES_MAX + 2] = {0}, callers = 0, p50 = 0, p90 = 0;
+	struct recipe r;
+	struct plan *p;
+
+	make_recipe(&r, scale, 0);
+	p = make_plan(&r);
+	for (uint32_t s = 0; s < r.services; s++) {
+		uint32_t count, layer = plan_service_layer(p, s);
+		const uint32_t *callee = plan_callees(p, s, &count);
+
+		if (layer + 1 == LAYER_COUNT) {
+			assert_true(count == 0 && plan_callee_bits(p, s) == 0);
+			continue;
+		}
+		assert_in_range(count, 2, CALLEES_MAX);
+		callers++;
+		for (uint32_t i = 0; i < count; i++) {
+			assert_true(plan_service_layer(p, callee[i]) > layer);
+			assert_true(plan_calls(p, s, callee[i]));
+			assert_true(plan_callee_bits(p, s) >> plan_callee_bit(callee[i]) & 1);
+			for (uint32_t k = 0; k < i; k++)
+				assert_true(callee[k] != callee[i]);
+		}
+		assert_false(plan_calls(p, s, s));
+		for (uint32_t n = 0; n <= count; n++)
+			longer[n]++;
+	}
+	while (longer[p50 + 1] * 2 > callers)
+		p50++;
+	while (longer[p90 + 1] * 10 > callers)
+		p90++;
+	assert_in_range(p50, 3, 5);
+	assert_in_range(p90, 8, CALLEES_MAX);
+	plan_free(p);
+}
+
+static void test_callees(void **state)
+{
+	(void)state;
+	check_callees(SCALE_SMALL);
+	check_callees(SCALE_MEDIUM);
+}
+
+// Counted block by block, the sizes are those that the plan says.
+static void test_size_counts(void **state)
+{
+	static const uint64_t traces[] = {10000, 25000, 1234};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(traces); i++) {
+		uint64_t said[TRACE_ROWS_MAX + 1], seen[TRACE_ROWS_MAX + 1] = {0};
+		uint32_t sizes[GROUP_TRACES];
+		struct recipe r;
+		struct plan *p;
+
+		make_recipe(&r, SCALE_SMALL, 0);
+		r.traces = traces[i];
+		r.spans = 10 * traces[i] + i;
+		p = make_plan(&r);
+		for (uint64_t block = 0; block < recipe_blocks(&r); block++) {
+			struct plan_block b;
+
+			plan_block(p, block, &b, sizes);
+			for (uint32_t t = 0; t < b.traces; t++)
+				seen[sizes[t]]++;
+		}
+		plan_trace_sizes(p, said);
+		assert_memory_equal(said, seen, sizeof(seen));
+		plan_free(p);
+	}
+}
+
 // ---- refusals ------------------------------------------------------------------------------
 
 static void test_refused(void **state)
@@ -384,6 +461,7 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_callees),	      cmocka_unit_test(test_size_counts),
 		cmocka_unit_test(test_split),	      cmocka_unit_test(test_zipf_known),
 		cmocka_unit_test(test_zipf_few_rows), cmocka_unit_test(test_zipf_exponent),
 		cmocka_unit_test(test_zipf_shares),   cmocka_unit_test(test_trace_sizes),
