@@ -8,7 +8,8 @@
 
 small() { ok spangen generate --quiet --seed 3 --variants 1 --out "$@"; }
 small one --spans 24 --traces 2 --services 1 --instances 1 --operations 1 --block-traces 1
-small few --spans 60 --traces 6 --services 3 --instances 4 --operations 6 --block-traces 2 --errors 30
+small few --spans 60 --traces 6 --services 3 --instances 4 --operations 6 --block-traces 2 --errors 30 \
+	--late 10 --duplicates 10
 "$BIN/fuzz/seeds" seeds "$SRC/fixtures/golden/tiny" one few || fail "seeds: exit $?"
 
 for source in "$SRC"/tests/fuzz/fuzz_*.c; do

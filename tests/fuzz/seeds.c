@@ -15,6 +15,8 @@
 
 #define BLOCKS_MAX 4u // of a corpus
 #define SEED_MAX (64 * MIB)
+#define LATE_ROW 30u // fields of message Block
+#define DUPLICATE_BY 33u
 
 struct seeder {
 	const char *out;
@@ -155,6 +157,12 @@ static enum status put_blocks(struct seeder *s, const struct corpus *c, const st
 		put_choice(&b, 0);
 		buf_put_view(&b, f.bytes);
 		st = put_seed(s, "block", &b, e);
+		put_choice(&b, 0); // with a late row and a copy
+		buf_put_view(&b, f.bytes);
+		for (uint32_t field = LATE_ROW; field <= DUPLICATE_BY; field++)
+			pb_put_bytes(&b, field, "\x01", 1);
+		if (st == OK)
+			st = put_seed(s, "block", &b, e);
 		put_choice(&b, 7);
 		buf_put_view(&b, payload);
 		if (st == OK)
@@ -179,6 +187,86 @@ static enum status put_blocks(struct seeder *s, const struct corpus *c, const st
 	return st;
 }
 
+// ---- Dictionaries --------------------------------------------------------------------------
+
+#define FEW 3u		 // services, instances, operations, words
+#define FEW_TEMPLATES 6u // of an operation
+#define FEW_BYTES 80u	 // of a text or literal
+
+static uint32_t few(uint32_t count, uint32_t most)
+{
+	return count < most ? count : most;
+}
+
+// A piece with its text, if it has one, among those of the small dictionary.
+static struct piece small_piece(const struct piece *from, struct dict *small)
+{
+	struct piece p = *from;
+
+	p.literal.size = few((uint32_t)p.literal.size, FEW_BYTES);
+	if (p.text != 0) {
+		small->text[small->text_count++] = p.literal;
+		p.text = small->text_count;
+	}
+	return p;
+}
+
+static void add_templates(struct dict *small, const struct dict *d, struct operation *op,
+			  struct arena *a)
+{
+	uint32_t first = op->first_template;
+
+	op->first_template = small->template_count;
+	op->template_count = few(op->template_count, FEW_TEMPLATES);
+	for (uint32_t i = 0; i < op->template_count; i++) {
+		struct span_template *t = &small->template[small->template_count++];
+		struct piece *piece;
+
+		*t = d->template[first + i];
+		piece = arena_alloc(a, t->piece_count, sizeof(*piece));
+		for (uint32_t k = 0; piece != NULL && k < t->piece_count; k++)
+			piece[k] = small_piece(&t->piece[k], small);
+		t->piece = piece;
+	}
+}
+
+// A few entries of each kind: a generated dictionary is too large for mutations to hit much.
+static void put_small_dict(struct buf *out, const struct dict *d)
+{
+	struct dict small = *d;
+	struct arena a = {0};
+	uint32_t pieces = 0;
+
+	for (uint32_t i = 0; i < d->template_count; i++)
+		pieces += d->template[i].piece_count;
+	small.service_count = few(d->service_count, FEW);
+	small.word_count = few(d->word_count, FEW);
+	small.operation_count = few(d->operation_count, FEW);
+	small.instance_count = small.template_count = small.text_count = 0;
+	small.component_count = small.operation_count;
+	small.instance = arena_alloc(&a, d->instance_count, sizeof(*small.instance));
+	small.operation = arena_alloc(&a, small.operation_count, sizeof(*small.operation));
+	small.component = arena_alloc(&a, small.component_count, sizeof(*small.component));
+	small.template = arena_alloc(&a, 1 + FEW * FEW_TEMPLATES, sizeof(*small.template));
+	small.text = arena_alloc(&a, pieces, sizeof(*small.text));
+	if (small.instance == NULL || small.operation == NULL || small.component == NULL ||
+	    small.template == NULL || small.text == NULL)
+		abort();
+	for (uint32_t i = 0; i < d->instance_count && small.instance_count < FEW; i++) {
+		if (d->instance[i].service < small.service_count)
+			small.instance[small.instance_count++] = d->instance[i];
+	}
+	small.template[small.template_count++] = d->template[0];
+	for (uint32_t i = 0; i < small.operation_count; i++) {
+		small.operation[i] = d->operation[i];
+		small.component[i] = d->component[d->operation[i].component];
+		small.operation[i].component = i;
+		add_templates(&small, d, &small.operation[i], &a);
+	}
+	dict_encode(&small, out);
+	arena_free(&a);
+}
+
 static enum status put_whole(struct seeder *s, const struct corpus *c, const struct buf *file,
 			     struct err *e)
 {
@@ -191,6 +279,11 @@ static enum status put_whole(struct seeder *s, const struct corpus *c, const str
 	put_choice(&b, 0);
 	buf_put_le32(&b, 0);
 	buf_put_view(&b, c->dict_bytes);
+	if (st == OK)
+		st = put_seed(s, "dict", &b, e);
+	put_choice(&b, 0);
+	buf_put_le32(&b, 0);
+	put_small_dict(&b, &c->dict);
 	if (st == OK)
 		st = put_seed(s, "dict", &b, e);
 	for (uint8_t choice = 0; choice < 4 && st == OK; choice++) {

@@ -50,25 +50,112 @@ struct recipe fuzz_recipe(void)
 	};
 }
 
-// The output order names every row once, and keys rise.
+// ---- Order of output
+// -------------------------------------------------------------------------
+
+#define ORDER_ROWS_MAX 512u // rows of a block whose order is made the slow way: n^2
+
+static int64_t key_of(const struct render_block *rb, const struct recipe *r, uint32_t row)
+{
+	return rb->start_rel_ms[row] +
+	       (r->order == ORDER_ARRIVAL ? (int64_t)rb->b->latency_ms.v[row] : 0);
+}
+
+// How far a row is moved, 0 when it is not among them.
+static uint64_t distance_of(const struct column32 *row, const struct column32 *by, uint32_t r)
+{
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < row->count; i++) {
+		at += row->v[i];
+		if (at == r)
+			return by->v[i];
+	}
+	return 0;
+}
+
+// Section 5.5 of FORMAT.md: puts `moved` entries behind as many of `base` as gap[] says.
+static uint32_t put_behind(const uint32_t *base, uint32_t count, const uint32_t *moved,
+			   const uint64_t *gap, uint32_t moves, uint32_t *out)
+{
+	uint32_t n = 0;
+
+	for (uint32_t g = 0; g <= count; g++) {
+		for (uint32_t i = 0; i < moves; i++) {
+			if ((gap[i] < count ? gap[i] : count) == g)
+				out[n++] = moved[i];
+		}
+		if (g < count)
+			out[n++] = base[g];
+	}
+	return n;
+}
+
+static uint32_t reference_order(const struct render_block *rb, const struct recipe *r,
+				uint32_t *out)
+{
+	const struct block *b = rb->b;
+	uint32_t sorted[ORDER_ROWS_MAX], base[ORDER_ROWS_MAX] = {0};
+	uint32_t moved[ORDER_ROWS_MAX] = {0};
+	uint64_t gap[ORDER_ROWS_MAX] = {0};
+	uint32_t on_time = 0, moves = 0;
+
+	for (uint32_t row = 0; row < rb->rows; row++) {
+		uint32_t at = row;
+
+		for (; at > 0 && key_of(rb, r, sorted[at - 1]) > key_of(rb, r, row); at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = row;
+	}
+	for (uint32_t i = 0; i < rb->rows; i++) {
+		uint64_t by = distance_of(&b->late_row, &b->late_by, sorted[i]);
+
+		if (by == 0) {
+			base[on_time++] = sorted[i];
+		} else {
+			gap[moves] = on_time + by;
+			moved[moves++] = sorted[i];
+		}
+	}
+	fuzz_must(put_behind(base, on_time, moved, gap, moves, sorted) == rb->rows);
+	moves = 0;
+	for (uint32_t i = 0; i < rb->rows; i++) {
+		uint64_t by = distance_of(&b->duplicate_row, &b->duplicate_by, sorted[i]);
+
+		if (by > 0) {
+			gap[moves] = i + 1 + by;
+			moved[moves++] = sorted[i];
+		}
+	}
+	return put_behind(sorted, rb->rows, moved, gap, moves, out);
+}
+
+// The output order names every row once and copies once more, and is the one that the slow way
+// finds.
 static void check_order(const struct render_block *rb, const struct recipe *r)
 {
 	uint8_t *seen = mem_zalloc(rb->rows, 1);
-	int64_t last = INT64_MIN;
+	uint32_t wanted[2 * ORDER_ROWS_MAX];
+	uint32_t copies = 0;
 
-	for (uint32_t i = 0; i < rb->rows; i++) {
+	fuzz_must(rb->outputs == rb->rows + rb->b->duplicate_row.count);
+	for (uint32_t i = 0; i < rb->outputs; i++) {
 		uint32_t row = rb->order[i];
-		int64_t key;
 
 		fuzz_must(row < rb->rows);
-		fuzz_must(seen[row]++ == 0);
-		key = rb->start_rel_ms[row] +
-		      (r->order == ORDER_ARRIVAL ? (int64_t)rb->b->latency_ms.v[row] : 0);
-		fuzz_must(key >= last);
-		last = key;
+		fuzz_must(rb->is_copy[i] == seen[row]);
+		fuzz_must(seen[row]++ < 2);
+		copies += rb->is_copy[i];
 	}
+	fuzz_must(copies == rb->outputs - rb->rows);
 	free(seen);
+	if (rb->rows > ORDER_ROWS_MAX)
+		return;
+	fuzz_must(reference_order(rb, r, wanted) == rb->outputs);
+	fuzz_must(memcmp(wanted, rb->order, rb->outputs * sizeof(wanted[0])) == 0);
 }
+
+// ---- Rows ----------------------------------------------------------------------------------
 
 // A blob of a known size fits that and the slack, and no less (a literal blob needs no slack).
 static void check_backward(const struct render_block *rb, uint32_t row, struct view blob)
