@@ -362,6 +362,20 @@ static void find_head(struct check *c, struct block_reader *r)
 
 // ---- One file ------------------------------------------------------------------------------
 
+// A dictionary can break the rules and have the right digest.
+static enum status try_dict(const struct data_head *head, struct err *e)
+{
+	struct arena a = {0};
+	struct dict dict;
+	enum status s;
+
+	s = dict_decode(head->dict.data, head->dict.size, &a, &dict, e);
+	if (s != OK)
+		err_prefix(e, "first frame");
+	arena_free(&a);
+	return s;
+}
+
 // First frame of a file; *stored: its bytes when they are whole.
 static void check_head(struct check *c, struct file_check *f, const struct data_scan *scan,
 		       struct block_reader *r, struct view *stored)
@@ -403,6 +417,8 @@ static void check_head(struct check *c, struct file_check *f, const struct data_
 		return;
 	}
 	s = about_check(about_of(c), head.about, &e);
+	if (s == OK && !c->dict_known)
+		s = try_dict(&head, &e);
 	if (s != OK) {
 		file_damage(c, f, PLACE_FIRST_FRAME, e.text);
 		return;

@@ -133,7 +133,6 @@ def decompress(stored: bytes, size: int, digest: bytes, stored_digest: bytes) ->
     try:
         frame = zstandard.get_frame_parameters(stored)
         need(frame.content_size == size, f"zstd frame of {frame.content_size} bytes instead of {size}")
-        need(frame.has_checksum and frame.dict_id == 0, "zstd frame without checksum or with a dictionary")
         data = zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise Damage(f"zstd: {error}") from None
@@ -343,6 +342,7 @@ class Row:
     instance: Any
     operation: Any
     service: Any
+    component: str
     parent: "Row | None"
     parent_span: int
     start: int                      # relative, clock skew included
@@ -361,8 +361,6 @@ class Row:
         parent_id = self.parent.segment_id.decode() if self.parent else ""
         return [service_id, f"{service_id}_{base64_of(self.instance.name)}", self.trace_id.decode(), epoch + self.start, self.latency,
                 self.is_error, self.segment_id.decode(), parent_id, self.operation.name, self.component]
-
-    component: str = ""
 
 
 @dataclass
@@ -440,9 +438,9 @@ class BlockReader:
                     need(ordinal > 0 or b.parent_span[i] == 0 and b.start_ms[i] == 0, "a root with parent_span or start_ms")
                     instance, operation = d.instance[b.instance[i]], d.operation[b.operation[i]]
                     service = d.service[instance.service]
-                    row = Row(b.first_row + i, trace, ordinal, instance, operation, service, rows[i - b.parent[i]] if ordinal else None,
+                    row = Row(b.first_row + i, trace, ordinal, instance, operation, service, d.component[operation.component], rows[i - b.parent[i]] if ordinal else None,
                               b.parent_span[i], trace_start + zigzag(b.start_ms[i]) + instance.clock_skew_ms, b.latency_ms[i], b.is_error[i],
-                              (operation.peer or service.peer).encode(), component=d.component[operation.component])
+                              (operation.peer or service.peer).encode())
                     self.make_ids(row, i, ids)
                     if ordinal:
                         row.trace_id = rows[i - ordinal].trace_id
@@ -640,8 +638,8 @@ class Corpus:
 
     def check_totals(self) -> None:
         m = self.manifest
-        block = row = m["files"][0]["first_block"] if m["files"] else 0
-        row = m["files"][0]["first_row"] if m["files"] else 0
+        need(len(m["files"]) > 0, "no files")
+        block, row = m["files"][0]["first_block"], m["files"][0]["first_row"]
         for entry in m["files"]:
             need(re.fullmatch(r"[^./][^/]*", entry["name"]) is not None, f"file name {entry['name']}")
             need((entry["first_block"], entry["first_row"]) == (block, row), f"{entry['name']}: a gap before it")
