@@ -172,6 +172,7 @@ class FirstFrame:
     """recipe and dictionary as messages, and their bytes, which enter the digest."""
     recipe: Any
     dictionary: Any
+    about: Any
     recipe_bytes: bytes
     dictionary_bytes: bytes
 
@@ -192,7 +193,7 @@ def read_first_frame(data: bytes) -> FirstFrame:
     corpus = parse(CORPUS, data)
     fields = list(top_fields(data))
     need([number for number, _ in fields] == [1, 2, 3], "not recipe, dictionary and about, once each")
-    first = FirstFrame(corpus.recipe, corpus.dictionary, fields[0][1], fields[1][1])
+    first = FirstFrame(corpus.recipe, corpus.dictionary, corpus.about, fields[0][1], fields[1][1])
     recipe_fields = sorted(first.recipe.DESCRIPTOR.fields, key=lambda field: field.number)
     spelling = b"".join(varint(field.number << 3) + varint(getattr(first.recipe, field.name)) for field in recipe_fields)
     need(first.recipe_bytes == spelling, "recipe: not every field once, in rising order")
@@ -214,12 +215,13 @@ TEXT_ONLY = (HEX, WORD, OWN_PEER, CALLEE_PEER, REFERENCE)
 
 def check_pieces(pieces: Any, texts: int, depth: int) -> int:
     """Refuses what section 4 does not allow; returns how many pieces there are, nested ones counted."""
-    need(depth <= 16, "pieces are nested more than 16 deep")
+    need(depth <= 16 or not pieces, "a piece stands inside more than 16 messages")
     count = len(pieces)
     for piece in pieces:
         need((piece.literal != b"") + (piece.text != 0) + (piece.hole != 0) + (piece.message != 0) == 1, "a piece is not exactly one thing")
         need(piece.text <= texts, f"text {piece.text} of {texts}")
         need(piece.varint == 0 or piece.hole != 0, "varint without a hole")
+        need(max(piece.varint, piece.message) < 1 << 29, "a field number of 2^29 or above")
         need(not piece.piece or piece.message != 0, "nested pieces without a message")
         need(piece.hole in (0, NUMBER) + VARINT_ONLY + TEXT_ONLY, f"unknown kind of hole {piece.hole}")
         need(piece.hole not in VARINT_ONLY or piece.varint != 0, f"hole {piece.hole} must be a varint")
@@ -234,6 +236,7 @@ def check_dictionary(d: Any) -> None:
     prefixes = set()
     for number, instance in enumerate(d.instance):
         with at(f"instance {number}"):
+            need(instance.name != "", "no name")
             need(instance.service < len(d.service), f"service {instance.service}")
             need(abs(instance.clock_skew_ms) <= 1 << 30, f"clock_skew_ms {instance.clock_skew_ms}")
             need(0 <= instance.id_clock_ms <= 1 << 42, f"id_clock_ms {instance.id_clock_ms}")
@@ -631,6 +634,8 @@ class Corpus:
                     first = self.files[-1].first
                     recipe = {field.name: getattr(first.recipe, field.name) for field in first.recipe.DESCRIPTOR.fields}
                     need(recipe == self.manifest["recipe"], "first frame: the recipe is not the manifest's")
+                    need(all(getattr(first.about, key) == self.manifest[key] for key in ("title", "description", "licence")),
+                         "first frame: title, description or licence are not the manifest's")
                     need(first.dictionary_bytes == self.files[0].first.dictionary_bytes, "first frame: the dictionary is not the other files'")
         need(bool(self.files), "corpus.json: no data file is there")
         self.partial = len(self.files) < len(self.manifest["files"])
@@ -642,11 +647,17 @@ class Corpus:
         block, row = m["files"][0]["first_block"], m["files"][0]["first_row"]
         for entry in m["files"]:
             need(re.fullmatch(r"[^./][^/]*", entry["name"]) is not None, f"file name {entry['name']}")
+            need(entry["blocks"] >= 1, f"{entry['name']}: no blocks")
             need((entry["first_block"], entry["first_row"]) == (block, row), f"{entry['name']}: a gap before it")
             block += entry["blocks"]
             row += entry["rows"]
         need(sum(entry["blocks"] for entry in m["files"]) == m["blocks"], "blocks is not the sum of the files")
         need(sum(entry["rows"] for entry in m["files"]) == m["rows"], "rows is not the sum of the files")
+        need(m["recipe"]["block_traces"] >= 1, "recipe: block_traces 0")
+        whole = -(-m["recipe"]["traces"] // m["recipe"]["block_traces"])
+        need(block <= whole, "more blocks than the recipe has")
+        need(m["blocks"] < whole or (m["rows"], m["traces"]) == (m["recipe"]["spans"], m["recipe"]["traces"]),
+             "rows and traces are not the recipe's")
         need(m["content_version"] == m["recipe"]["content_version"], "content_version is not the recipe's")
 
     def output(self, epoch: int) -> Iterator[Row]:
