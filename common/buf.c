@@ -101,6 +101,22 @@ void buf_put_view(struct buf *b, struct view v)
 	buf_put(b, v.data, v.size);
 }
 
+void buf_put_text(struct buf *b, const char *nul_terminated)
+{
+	buf_put(b, nul_terminated, strlen(nul_terminated));
+}
+
+void buf_put_decimal(struct buf *b, uint32_t v)
+{
+	uint8_t digit[10];
+	size_t at = sizeof(digit);
+
+	do
+		digit[--at] = (uint8_t)('0' + v % 10);
+	while ((v /= 10) > 0);
+	buf_put(b, digit + at, sizeof(digit) - at);
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -26,6 +26,8 @@ void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_le32(struct buf *b, uint32_t v);
 void buf_put_le64(struct buf *b, uint64_t v);
 void buf_put_view(struct buf *b, struct view v);
+void buf_put_text(struct buf *b, const char *nul_terminated);
+void buf_put_decimal(struct buf *b, uint32_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 // Room for size_bytes at the end; NULL when failed or counting. The caller writes them; size
 // grows at once.

@@ -170,6 +170,7 @@ static void put_column(struct buf *out, struct column_list *l)
 {
 	const char *c = next_column(l);
 	uint32_t table = l->count / COLUMN_NAMES, first, second;
+	size_t size = strlen(c);
 
 	l->count++;
 	switch (l->kind) {
@@ -177,21 +178,41 @@ static void put_column(struct buf *out, struct column_list *l)
 		table += dice_below(&l->dice, l->tables);
 		first = dice_below(&l->dice, 1000);
 		second = dice_below(&l->dice, 100);
-		buf_printf(out, ", %c.%s AS %.5s%u_%u_", "abcd"[table % l->tables], c, c, first,
-			   second);
+		buf_put(out, ", ", 2);
+		buf_put(out, &"abcd"[table % l->tables], 1);
+		buf_put(out, ".", 1);
+		buf_put(out, c, size);
+		buf_put(out, " AS ", 4);
+		buf_put(out, c, size < 5 ? size : 5);
+		buf_put_decimal(out, first);
+		buf_put(out, "_", 1);
+		buf_put_decimal(out, second);
+		buf_put(out, "_", 1);
 		break;
 	case LIST_INSERT:
-		buf_printf(out, ", %s", c);
+		buf_put(out, ", ", 2);
+		buf_put(out, c, size);
 		break;
 	case LIST_UPSERT:
-		buf_printf(out, ", %s = COALESCE(VALUES(%s), %u)", c, c,
-			   dice_below(&l->dice, 10000));
+		buf_put(out, ", ", 2);
+		buf_put(out, c, size);
+		buf_put_text(out, " = COALESCE(VALUES(");
+		buf_put(out, c, size);
+		buf_put(out, "), ", 3);
+		buf_put_decimal(out, dice_below(&l->dice, 10000));
+		buf_put(out, ")", 1);
 		break;
 	case LIST_UPDATE:
-		buf_printf(out, ", %s = ?", c);
+		buf_put(out, ", ", 2);
+		buf_put(out, c, size);
+		buf_put(out, " = ?", 4);
 		break;
 	case LIST_FIELDS:
-		buf_printf(out, ",\"%s.%s\"", table_of(l->entity), c);
+		buf_put(out, ",\"", 2);
+		buf_put_text(out, table_of(l->entity));
+		buf_put(out, ".", 1);
+		buf_put(out, c, size);
+		buf_put(out, "\"", 1);
 		break;
 	}
 }

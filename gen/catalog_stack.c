@@ -338,12 +338,19 @@ static bool stack_full(const struct stack *s)
 	return s->out->size - s->start > STACK_CAP;
 }
 
+static void put_frame(struct buf *out, const char *frame)
+{
+	buf_put(out, "at ", 3);
+	buf_put_text(out, frame);
+	buf_put(out, "\n", 1);
+}
+
 static void put_frames(struct stack *s, const char *const *frame)
 {
 	while (*frame != NULL && !stack_full(s)) {
 		buf_put_u8(s->out, MARK_SHARE);
 		for (uint32_t i = 0; i < SHARED_FRAMES && *frame != NULL && !stack_full(s); i++)
-			buf_printf(s->out, "at %s\n", *frame++);
+			put_frame(s->out, *frame++);
 		buf_put_u8(s->out, MARK_SHARE_END);
 		s->start += 2; // marks are no text
 	}
@@ -357,10 +364,22 @@ static void put_own_frame(struct stack *s, uint32_t entity, const char *layer,
 
 	if (stack_full(s))
 		return;
-	buf_printf(s->out, "at com.acme.%s.%s.%s%s.", e->word, layer, e->class, suffix);
+	buf_put_text(s->out, "at com.acme.");
+	buf_put_text(s->out, e->word);
+	buf_put(s->out, ".", 1);
+	buf_put_text(s->out, layer);
+	buf_put(s->out, ".", 1);
+	buf_put_text(s->out, e->class);
+	buf_put_text(s->out, suffix);
+	buf_put(s->out, ".", 1);
 	catalog_method(s->out, entity, d);
 	line = 30 + dice_below(d, 400);
-	buf_printf(s->out, "(%s%s.java:%u)\n", e->class, suffix, line);
+	buf_put(s->out, "(", 1);
+	buf_put_text(s->out, e->class);
+	buf_put_text(s->out, suffix);
+	buf_put_text(s->out, ".java:");
+	buf_put_decimal(s->out, line);
+	buf_put(s->out, ")\n", 2);
 }
 
 static const char *const *inner_frames(enum fault fault)
