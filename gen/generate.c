@@ -135,19 +135,33 @@ struct trial {
 	uint32_t scale, mean_x100;
 };
 
-// Doubles or halves until the wanted mean lies between two trials, then interpolates. The mean
-// grows with the scale. False when there is no further scale to try.
-static bool next_scale(const struct trial *low, const struct trial *high, uint32_t wanted_x100,
-		       uint32_t *scale)
+// What a trial's scale must rise or fall by, as each operation aims at its row size times the
+// scale; the more the later, as where rows have all they can have the mean hardly moves.
+static uint32_t step_of(const struct trial *t, uint32_t wanted_bytes, uint32_t tries)
 {
-	uint64_t rise, width;
+	uint64_t step = distance(t->mean_x100, wanted_bytes) * SCALE_NOMINAL /
+			(UINT64_C(100) * wanted_bytes);
+
+	return (uint32_t)u64_min(u64_max(step << tries, 1), SCALE_MAX);
+}
+
+// Goes on from the nearest trial until the wanted mean lies between two, then interpolates. The
+// mean grows with the scale. False when there is no further scale to try.
+static bool next_scale(const struct trial *low, const struct trial *high, uint32_t wanted_bytes,
+		       uint32_t tries, uint32_t *scale)
+{
+	uint64_t wanted_x100 = UINT64_C(100) * wanted_bytes, rise, width;
 
 	if (high->scale == 0) {
-		*scale = low->scale * 2;
+		*scale = low->scale + step_of(low, wanted_bytes, tries);
+		*scale = *scale > SCALE_MAX ? SCALE_MAX : *scale;
 		return low->scale < SCALE_MAX;
 	}
 	if (low->scale == 0) {
-		*scale = high->scale / 2;
+		uint32_t step = step_of(high, wanted_bytes, tries), half = high->scale / 2;
+
+		*scale = high->scale - (step < half ? step : half);
+		*scale = *scale < SCALE_MIN ? SCALE_MIN : *scale;
 		return high->scale > SCALE_MIN;
 	}
 	if (high->scale - low->scale < 2)
@@ -207,7 +221,7 @@ static enum status calibrate(struct generator *g, struct err *e)
 			low = now;
 		else
 			high = now;
-		if (!next_scale(&low, &high, wanted * 100, &now.scale))
+		if (!next_scale(&low, &high, wanted, i, &now.scale))
 			break;
 	}
 	if (close_enough(best.mean_x100, wanted, TOLERANCE_MOST))

@@ -256,7 +256,8 @@ static bool has_text(const struct slot *slot)
 	return slot->kind == SLOT_DB || slot->kind == SLOT_SEARCH;
 }
 
-// All templates of an operation, in the order of their numbers.
+// All templates of an operation, in the order of their numbers. Where only sizes are wanted one
+// variant speaks for all: they have texts of the same length.
 static void build_templates(struct template_list *l, struct op_plan *p,
 			    const struct op_context *c, uint32_t text_bytes, struct sizes *z)
 {
@@ -282,10 +283,8 @@ static void build_templates(struct template_list *l, struct op_plan *p,
 
 		slot->first = (uint16_t)(l->count - first);
 		slot->variants = (uint8_t)(slot->kind == SLOT_POOL ? 1 : c->variants);
-		z->slot[i] = 0;
-		for (uint32_t v = 0; v < slot->variants; v++)
-			z->slot[i] += template_inner(l, c, slot, i, v, text_bytes, false);
-		z->slot[i] /= slot->variants;
+		for (uint32_t v = 0; v < (l->measures ? 1 : slot->variants); v++)
+			z->slot[i] = template_inner(l, c, slot, i, v, text_bytes, false);
 		slot->error = 0;
 		z->slot_error[i] = z->slot[i];
 		if (fails) {
@@ -470,8 +469,7 @@ static void put_brokers(struct segment_set *s, struct op_context *c, struct dice
 struct op_builder {
 	struct segment_set *set;
 	const struct plan *plan;
-	struct template_list list, probe; // probe: thrown away after each operation
-	struct arena probe_arena;
+	struct template_list list, probe; // probe: measures
 	uint32_t ordinal[3]; // next HTTP, RPC, MQ name
 	uint32_t scale_1024;
 };
@@ -495,7 +493,6 @@ static uint32_t fit_rows(struct op_builder *b, struct op_plan *p, struct op_cont
 		count_slots(p, key, count);
 		b->probe.count = 0;
 		buf_clear(&b->probe.hole);
-		arena_reset(&b->probe_arena);
 		build_templates(&b->probe, p, c, PROBE_TEXT, &z);
 		v = measure_rows(p, count, &z);
 		size = solve_text(v, target);
@@ -555,9 +552,9 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 	s->dict.operation = list_new(s, count, sizeof(struct operation));
 	s->op = mem_zalloc(count, sizeof(*s->op));
 	b.list.arena = &s->arena;
-	b.probe.arena = &b.probe_arena;
+	b.probe.measures = true;
 	s->texts.arena = &s->arena;
-	b.list.texts = b.probe.texts = &s->texts;
+	b.list.texts = &s->texts;
 	buf_init(&b.list.hole, UINT32_MAX / 2);
 	buf_init(&b.probe.hole, MIB);
 	// Template 0 is the literal blob.
@@ -577,7 +574,6 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 	free(b.probe.v);
 	free(b.probe.hole_first);
 	buf_free(&b.probe.hole);
-	arena_free(&b.probe_arena);
 }
 
 enum status segment_set_new(struct segment_set **out, const struct plan *p, uint32_t scale_1024,

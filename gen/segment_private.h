@@ -119,7 +119,8 @@ struct template_list {
 	uint32_t *hole_first;
 	struct texts *texts;
 	struct arena *arena;
-	bool failed; // no memory, or more than DATA_PAYLOAD_MAX
+	bool measures; // only sizes are wanted: no text is kept, templates are empty
+	bool failed;   // no memory, or more than DATA_PAYLOAD_MAX
 };
 
 // Each appends one template and returns about how many bytes a span of it takes in a blob.

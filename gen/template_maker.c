@@ -308,14 +308,20 @@ static void keep_literal(struct maker *m, uint32_t i)
 uint32_t maker_end(struct maker *m)
 {
 	struct template_list *l = m->list;
-	struct piece *piece = arena_alloc(l->arena, m->count, sizeof(*piece));
 	struct span_template *t = &l->v[l->count++];
 	uint32_t size = (uint32_t)m->text.size + m->holes_size + 3;
+	struct piece *piece;
 
 	*t = (struct span_template){.depth = (uint16_t)m->depth,
 				    .slot = m->slot,
 				    .is_error = m->is_error,
 				    .is_call = m->is_call};
+	if (l->measures) {
+		l->failed |= m->text.failed;
+		buf_free(&m->text);
+		return size;
+	}
+	piece = arena_alloc(l->arena, m->count, sizeof(*piece));
 	if (piece == NULL || m->text.failed) {
 		l->failed = true;
 		buf_free(&m->text);

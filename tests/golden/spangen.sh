@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=2face288876fbe47fe2b7bbfb4e96833
+golden=259dd9a0bb70089a6f64e9ff2c1018b3
 
 digest() {
 	local dir=$1
