@@ -88,7 +88,7 @@ PKG_TEST := cmocka:libcmocka-dev
 GOALS := $(or $(MAKECMDGOALS),all)
 # Goals that need neither gRPC nor protobuf-c: what a cross build makes.
 CORPUS_GOALS := corpus-tools fuzz-build
-NO_BUILD := help clean print check-layers check-determinism format test-live man-lint install-man
+NO_BUILD := help clean print check-layers check-determinism format man-lint install-man
 TEST_GOALS := test tests-build check-asan check-bitflips check-headers lint compile_commands.json bench bench-gen
 
 ifneq ($(filter-out $(NO_BUILD),$(GOALS)),)
