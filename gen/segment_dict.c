@@ -470,7 +470,7 @@ struct op_builder {
 	struct segment_set *set;
 	const struct plan *plan;
 	struct template_list list, probe; // probe: measures
-	uint32_t ordinal[3]; // next HTTP, RPC, MQ name
+	uint32_t ordinal[3];		  // next HTTP, RPC, MQ name
 	uint32_t scale_1024;
 };
 

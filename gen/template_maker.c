@@ -93,8 +93,8 @@ static bool is_hole(char c)
 	return c >= MARK_NUMBER && c <= MARK_CALLEE_PEER;
 }
 
-// The first mark at or behind `at`, or the end. Marks are bytes below 8 and rare, so eight bytes
-// are looked at together: subtracting 8 from each borrows from a bit 7 that was not set.
+// The first mark at or behind `at`, or the end. Marks are bytes below 8 and rare, so eight
+// bytes are looked at together: subtracting 8 from each borrows from a bit 7 that was not set.
 static size_t next_mark(struct view v, size_t at)
 {
 	while (at + 8 <= v.size) {

@@ -28,6 +28,7 @@ struct stats {
 
 // ---- Claims --------------------------------------------------------------------------------
 
+PRINTF_LIKE(5, 0)
 static void claim_put(struct claims *c, const char *name, const char *bound, bool holds,
 		      const char *fmt, va_list ap)
 {
