@@ -348,7 +348,7 @@ static void check_callees(enum scale scale)
 	struct recipe r;
 	struct plan *p;
 
-	make_recipe(&r, scale, 0);
+	make_recipe(&r, (int)scale, 0);
 	p = make_plan(&r);
 	for (uint32_t s = 0; s < r.services; s++) {
 		uint32_t count, layer = plan_service_layer(p, s);
