@@ -5,7 +5,7 @@
     check_reader.py SPANCORPUS TINY SCRATCH
 
 1. One bit of every byte of TINY (manifest and data file) is flipped in turn: the reader must say Damage and name the file, and the
-   block where there is one. spancorpus must say so too for every seventh byte.
+   block where there is one. spancorpus must say so too for every 31st byte.
 2. TINY is written anew from its messages, by the writer below: both must accept it, with the same digest.
 3. The same with one rule of FORMAT.md broken and every digest right: both must refuse it.
 """
@@ -73,7 +73,7 @@ class Checker:
                 data[inside] ^= bit
                 places = [DATA] + [name for start, name in blocks if inside >= start][-1:]
             self.write(manifest, data)
-            self.refused(f"flipped bit at {offset}", places, offset % 7 == 0)
+            self.refused(f"flipped bit at {offset}", places, offset % 31 == 0)
         return len(self.manifest) + len(self.data)
 
 
