@@ -44,8 +44,9 @@ class Checker:
         scratch.mkdir()
 
     def write(self, manifest: bytes, data: bytes) -> None:
-        (self.scratch / "corpus.json").write_bytes(manifest)
-        (self.scratch / DATA).write_bytes(data)
+        for name, content in (("corpus.json", manifest), (DATA, data)):
+            (self.scratch / name).unlink(missing_ok=True)  # some file systems wait for the disk when a file is cut and written again
+            (self.scratch / name).write_bytes(content)
 
     def verify(self) -> int:
         return subprocess.run([self.spancorpus, "verify", "--quiet", str(self.scratch)], capture_output=True).returncode
