@@ -155,11 +155,11 @@ enum status size_stats_add(struct size_stats *z, struct block_worker *w, struct 
 // ---- Claims --------------------------------------------------------------------------------
 
 // The scales and what differs from them only in numbers that content does not feel: with few
-// operations rows are more alike, with many errors those of stacks are larger.
+// operations, few variants or long rows, rows are more alike; with many errors, stacks decide.
 static bool is_like_presets(const struct recipe *r)
 {
 	return r->operations >= 1000 && r->variants >= 3 && r->errors_mpct <= 6000 &&
-	       r->duplicates_mpct == 0;
+	       r->row_bytes >= 4000 && r->row_bytes <= 6000 && r->duplicates_mpct == 0;
 }
 
 static void claim_sizes(const struct size_stats *z, struct claims *c)
