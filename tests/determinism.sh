@@ -29,7 +29,8 @@ declare -A compiler=([gcc]=${CC_GCC:-gcc} [clang]=${CC_CLANG:-clang})
 recipes=(
 	"--spans 2000 --seed 1 --block-traces 25"
 	"--spans 1500 --seed 99 --services 12 --instances 30 --operations 70 --block-traces 10 --variants 2
-	 --errors 20 --order arrival --row-bytes 7000 --window 24h"
+	 --errors 20 --order arrival --row-bytes 7000 --window 24h --late 5 --duplicates 5 --cardinality 300
+	 --zipf-services 1.2 --zipf-operations 0.9 --self-time-dist exponential --complexity 30/50/20"
 )
 
 patterns=() own=() list=no
