@@ -26,20 +26,8 @@ of_page() {
 }
 
 # In the pages, but in no program yet.
-pending='cardinality
-complexity
-duplicates
-late
-recipe
-self-time-dist
-zipf-operations
-zipf-services
-resume
+pending='resume
 shard
-deep
-heal
-json
-diff
 merge
 split'
 
