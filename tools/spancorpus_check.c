@@ -62,7 +62,7 @@ static void file_damage(struct check *c, struct file_check *f, enum place place,
 static void mark_bad(struct file_check *f, uint64_t index, uint64_t count)
 {
 	if (f->bad == NULL)
-		f->bad = mem_zalloc(f->blocks, 1);
+		f->bad = mem_zalloc((size_t)f->blocks, 1);
 	for (uint64_t i = index; i < index + count; i++) {
 		f->bad_blocks += !f->bad[i];
 		f->bad[i] = 1;
