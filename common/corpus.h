@@ -179,6 +179,7 @@ struct block_header {
 
 // One worker's compressor: single-threaded zstd, so bytes do not depend on the number of
 // workers.
+#define ZSTD_LEVEL_DEFAULT 1 // 3 stores 3 % less, and a whole run takes 10 % longer
 struct frame_writer;
 struct frame_writer *frame_writer_new(int level);
 void frame_writer_free(struct frame_writer *w);

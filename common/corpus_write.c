@@ -12,7 +12,7 @@
 
 #include "common/corpus_private.h"
 
-#define HEAD_LEVEL 9 // of the first frame: made once, stored in every file
+#define HEAD_LEVEL 1 // of the first frame: 9 takes a quarter less and six times as long
 
 // ---- Frames --------------------------------------------------------------------------------
 

@@ -239,7 +239,7 @@ static enum op_kind draw_kind(uint32_t layer, struct dice *d)
 #define SPREAD_PCT 25u	  // an operation's mean row is within +- of the recipe's
 #define HEADER_BYTES 168u // of a blob: ids and names
 #define COLUMN_BYTES 330u // text of the ten columns
-#define CALL_BYTES 265u	  // calls of a mean row, errors among them
+#define CALL_BYTES 233u	  // calls of a mean row, errors among them
 #define PROBE_TEXT 900u
 #define TEXT_LEAST 120u
 #define TEXT_MOST 1960u
@@ -471,8 +471,39 @@ struct op_builder {
 	const struct plan *plan;
 	struct template_list list, probe; // probe: measures
 	uint32_t ordinal[3];		  // next HTTP, RPC, MQ name
+	uint32_t mean_per_mille;	  // mean spread of all rows
 	uint32_t scale_1024;
 };
+
+// An operation's mean row in thousandths of the recipe's: 750 to 1250.
+static uint32_t draw_spread(uint64_t seed, uint32_t operation)
+{
+	uint64_t bits = rng_draw(rng_mix(rng_key(seed, RNG_TEMPLATE, operation)), 0);
+
+	return 1000 - 10 * SPREAD_PCT + rng_below(bits, 20 * SPREAD_PCT + 1);
+}
+
+// Some operations have a fifth of all rows, so their spread is felt; it is taken out of all.
+static uint32_t mean_spread(const struct plan *p, uint32_t operations)
+{
+	uint64_t rows = plan_recipe(p)->spans, shift = 0, sum = 0;
+
+	while (rows >> shift > UINT64_C(1) << 40) // some sums would be too large
+		shift++;
+	for (uint32_t i = 0; i < operations; i++)
+		sum += (plan_operation_rows(p, i) >> shift) *
+		       draw_spread(plan_recipe(p)->seed, i);
+	return (uint32_t)(sum / (rows >> shift));
+}
+
+// What the mean row of an operation is to be.
+static uint32_t target_bytes(const struct op_builder *b, uint32_t operation)
+{
+	uint64_t scaled = (uint64_t)plan_recipe(b->plan)->row_bytes * b->scale_1024 *
+			  draw_spread(b->set->seed, operation);
+
+	return (uint32_t)(scaled / (UINT64_C(1024) * b->mean_per_mille));
+}
 
 // Leaves out or repeats spans until texts of some size make rows of `target` bytes; returns
 // that size, or the nearest.
@@ -513,7 +544,7 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	struct op_plan *p = &s->op[index];
 	struct dice kind_dice = {.key = rng_key(s->seed, RNG_OPERATION, index)};
 	struct dice d = {.key = rng_key(s->seed, RNG_TEMPLATE, index)};
-	uint32_t row_bytes = plan_recipe(b->plan)->row_bytes, target, size;
+	uint32_t size;
 	struct op_text text;
 	struct op_context c = {.text = &text, .key = rng_mix(d.key)};
 	struct sizes z;
@@ -525,10 +556,7 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	compose(p, &d);
 	draw_context(&c, p, &d, plan_recipe(b->plan)->variants);
 	put_brokers(s, &c, &d);
-	target = row_bytes * (100 - SPREAD_PCT) / 100;
-	target += dice_below(&d, row_bytes * 2 * SPREAD_PCT / 100);
-	target = (uint32_t)((uint64_t)target * b->scale_1024 / 1024);
-	size = fit_rows(b, p, &c, target, rng_mix(d.key ^ 1));
+	size = fit_rows(b, p, &c, target_bytes(b, index), rng_mix(d.key ^ 1));
 	build_templates(&b->list, p, &c, size, &z);
 
 	out->name = arena_copy(&s->arena, text.name, strlen(text.name));
@@ -548,6 +576,7 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 {
 	struct op_builder b = {.set = s, .plan = plan, .scale_1024 = scale_1024};
 
+	b.mean_per_mille = mean_spread(plan, count);
 	s->dict.operation_count = count;
 	s->dict.operation = list_new(s, count, sizeof(struct operation));
 	s->op = mem_zalloc(count, sizeof(*s->op));

@@ -52,7 +52,7 @@ static struct opt *work_options(struct settings *s, struct opt *o)
 {
 	*o++ = number("threads", &s->threads, 1, 1024,
 		      "Worker threads; content does not depend on them (online processors).");
-	*o++ = number("level", &s->level, 1, 19, "zstd level (3).");
+	*o++ = number("level", &s->level, 1, 19, "zstd level (1).");
 	return o;
 }
 
@@ -98,7 +98,7 @@ static void generate_options(struct settings *s, struct opt *o)
 static void settings_init(struct settings *s)
 {
 	*s = (struct settings){
-		.licence = LICENCE_DEFAULT, .threads = pool_default_threads(), .level = 3};
+		.licence = LICENCE_DEFAULT, .threads = pool_default_threads(), .level = ZSTD_LEVEL_DEFAULT};
 	recipe_options_init(&s->recipe);
 }
 

@@ -11,7 +11,6 @@
 #include "common/pool.h"
 #include "tools/spancorpus_check.h"
 
-#define LEVEL_DEFAULT 3 // spangen's
 #define LEVEL_MOST 19
 
 struct heal_worker {
@@ -88,7 +87,7 @@ static enum status probe_block(struct heal *h, const struct block_header *stored
 
 	buf_init(&frame, BLOCK_PAYLOAD_MAX);
 	for (int i = 0; i <= LEVEL_MOST && s == OK; i++) {
-		int level = i == 0 ? LEVEL_DEFAULT : i;
+		int level = i == 0 ? ZSTD_LEVEL_DEFAULT : i;
 		struct frame_writer *writer = frame_writer_new(level);
 		struct block_header made;
 
@@ -118,7 +117,7 @@ static enum status probe(struct heal *h, struct err *e)
 	enum status s = OK;
 	bool done = false;
 
-	h->level = LEVEL_DEFAULT;
+	h->level = ZSTD_LEVEL_DEFAULT;
 	for (size_t i = 0; i < c->file_count && s == OK && !done; i++) {
 		const struct file_check *f = &c->file[i];
 		char *path = path_join(c->o.dir, f->name);
@@ -573,7 +572,7 @@ static enum status mend(struct heal *h, struct err *e)
 
 enum status heal_run(struct check *c, struct heal_result *r, bool *again, struct err *e)
 {
-	struct heal h = {.c = c, .r = r, .level = LEVEL_DEFAULT};
+	struct heal h = {.c = c, .r = r, .level = ZSTD_LEVEL_DEFAULT};
 	struct buf dict;
 	enum status s = check_recipe(c, e);
 

@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=259dd9a0bb70089a6f64e9ff2c1018b3
+golden=bc1c8401d8d83a43a8837bc8563cee9e
 
 digest() {
 	local dir=$1
