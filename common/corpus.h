@@ -144,8 +144,38 @@ struct block {
 void block_init(struct block *b);
 void block_reset(struct block *b);
 void block_free(struct block *b);
-void column32_put(struct column32 *c, uint32_t v); // aborts on failure of malloc
-void column64_put(struct column64 *c, uint64_t v);
+// Room for `more` values; abort on failure of malloc.
+void column32_grow(struct column32 *c, size_t more);
+void column64_grow(struct column64 *c, size_t more);
+
+static inline void column32_put(struct column32 *c, uint32_t v)
+{
+	if (c->count == c->capacity)
+		column32_grow(c, 1);
+	c->v[c->count++] = v;
+}
+
+static inline void column64_put(struct column64 *c, uint64_t v)
+{
+	if (c->count == c->capacity)
+		column64_grow(c, 1);
+	c->v[c->count++] = v;
+}
+
+// Where the next `more` values go; the caller writes some of them and counts them himself.
+static inline uint32_t *column32_room(struct column32 *c, size_t more)
+{
+	if (c->capacity - c->count < more)
+		column32_grow(c, more);
+	return c->v + c->count;
+}
+
+static inline uint64_t *column64_room(struct column64 *c, size_t more)
+{
+	if (c->capacity - c->count < more)
+		column64_grow(c, more);
+	return c->v + c->count;
+}
 static inline size_t block_rows(const struct block *b)
 {
 	return b->instance.count;

@@ -14,22 +14,24 @@
 
 #define COLUMN_CAPACITY_FIRST 256
 
-void column32_put(struct column32 *c, uint32_t v)
+static size_t grown(size_t capacity, size_t wanted)
 {
-	if (c->count == c->capacity) {
-		c->capacity = c->capacity == 0 ? COLUMN_CAPACITY_FIRST : 2 * c->capacity;
-		c->v = mem_realloc(c->v, c->capacity, sizeof(*c->v));
-	}
-	c->v[c->count++] = v;
+	capacity = capacity == 0 ? COLUMN_CAPACITY_FIRST : capacity;
+	while (capacity < wanted)
+		capacity *= 2;
+	return capacity;
 }
 
-void column64_put(struct column64 *c, uint64_t v)
+void column32_grow(struct column32 *c, size_t more)
 {
-	if (c->count == c->capacity) {
-		c->capacity = c->capacity == 0 ? COLUMN_CAPACITY_FIRST : 2 * c->capacity;
-		c->v = mem_realloc(c->v, c->capacity, sizeof(*c->v));
-	}
-	c->v[c->count++] = v;
+	c->capacity = grown(c->capacity, c->count + more);
+	c->v = mem_realloc(c->v, c->capacity, sizeof(*c->v));
+}
+
+void column64_grow(struct column64 *c, size_t more)
+{
+	c->capacity = grown(c->capacity, c->count + more);
+	c->v = mem_realloc(c->v, c->capacity, sizeof(*c->v));
 }
 
 // field number, member, most values

@@ -90,22 +90,61 @@ static size_t packed64_size(const uint64_t *v, size_t count)
 	return size;
 }
 
-// Tag and length of a packed field, and room for its values; NULL when failed or counting.
+#define SLACK 4u // may be written behind the last value; see write_short
+
+// Tag and length of a packed field, and room for its values and SLACK; NULL when failed or
+// counting.
 static uint8_t *packed_begin(struct buf *b, uint32_t field, size_t size_bytes)
 {
+	uint8_t *p;
+
 	pb_put_tag(b, field, PB_BYTES);
 	pb_put_varint(b, size_bytes);
-	return buf_reserve(b, size_bytes);
+	p = buf_reserve(b, size_bytes + SLACK);
+	if (!b->failed)
+		b->size -= SLACK;
+	return p;
+}
+
+// A varint of at most 28 bits, without branches, as columns mix one and two bytes at random;
+// returns its size. Writes 4 bytes in any case.
+static size_t write_short(uint8_t *p, uint32_t v)
+{
+	uint32_t more = 0u + (v > 0x7f) + (v > 0x3fff) + (v > 0x1fffff);
+	uint32_t bytes = (v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2 |
+			 (v & 0xfe00000) << 3;
+
+	store_le32(p, bytes | (UINT32_C(0x808080) & ((UINT32_C(1) << 8 * more) - 1)));
+	return more + 1;
 }
 
 void pb_put_packed32(struct buf *b, uint32_t field, const uint32_t *v, size_t count)
 {
 	uint8_t *p;
+	size_t i = 0;
 
 	if (count == 0)
 		return;
 	p = packed_begin(b, field, packed32_size(v, count));
-	for (size_t i = 0; p != NULL && i < count; i++)
+	if (p == NULL)
+		return;
+	for (; i + 8 <= count; i += 8) {
+		uint32_t all = v[i] | v[i + 1] | v[i + 2] | v[i + 3] | v[i + 4] | v[i + 5] |
+			       v[i + 6] | v[i + 7];
+
+		if (all < 0x80) {
+			for (size_t k = 0; k < 8; k++)
+				p[k] = (uint8_t)v[i + k];
+			p += 8;
+		} else if (all < UINT32_C(1) << 28) {
+			for (size_t k = 0; k < 8; k++)
+				p += write_short(p, v[i + k]);
+		} else {
+			for (size_t k = 0; k < 8; k++)
+				p += pb_varint_write(p, v[i + k]);
+		}
+	}
+	for (; i < count; i++)
 		p += pb_varint_write(p, v[i]);
 }
 
@@ -116,8 +155,11 @@ void pb_put_packed64(struct buf *b, uint32_t field, const uint64_t *v, size_t co
 	if (count == 0)
 		return;
 	p = packed_begin(b, field, packed64_size(v, count));
-	for (size_t i = 0; p != NULL && i < count; i++)
-		p += pb_varint_write(p, v[i]);
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		p += v[i] < UINT64_C(1) << 28 ? write_short(p, (uint32_t)v[i])
+					      : pb_varint_write(p, v[i]);
 }
 
 void pb_put_packed_fixed64(struct buf *b, uint32_t field, const uint64_t *v, size_t count)

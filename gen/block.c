@@ -17,7 +17,8 @@ struct generator_scratch {
 	struct shape_row *rows; // of the block
 	size_t row_capacity;
 	// of one trace
-	struct segment_layout layout[TRACE_ROWS_MAX];
+	struct segment_layout room[TRACE_ROWS_MAX]; // layouts, close together
+	struct segment_layout *layout[TRACE_ROWS_MAX]; // of each row
 	struct segment_call call[TRACE_ROWS_MAX]; // grouped by caller
 	uint32_t first_call[TRACE_ROWS_MAX];
 	uint32_t call_of[TRACE_ROWS_MAX];  // the call that a row answers
@@ -81,6 +82,8 @@ static void group_calls(struct generator_scratch *s, const struct shape_row *row
 static void lay_out_trace(const struct generator *g, struct generator_scratch *s,
 			  const struct shape_row *rows, uint64_t first_row, uint32_t size)
 {
+	unsigned char *room = (unsigned char *)s->room;
+
 	group_calls(s, rows, size);
 	for (uint32_t i = size; i-- > 0;) {
 		struct segment_row row = {
@@ -92,12 +95,14 @@ static void lay_out_trace(const struct generator *g, struct generator_scratch *s
 			.call_count = rows[i].calls,
 		};
 
-		segment_layout(g->segments, &row, &s->layout[i]);
+		s->layout[i] = (void *)room;
+		segment_layout(g->segments, &row, s->layout[i]);
+		room += segment_layout_size(s->layout[i]);
 		if (i > 0)
 			s->call[s->call_of[i]] = (struct segment_call){
 				.row = i,
 				.operation = rows[i].operation,
-				.latency_ms = s->layout[i].latency_ms,
+				.latency_ms = s->layout[i]->latency_ms,
 				.failed = rows[i].fails,
 				.async = rows[i].is_async,
 				.retry = rows[i].is_retry,
@@ -167,7 +172,7 @@ static void put_trace(const struct generator *g, struct generator_scratch *s,
 		      struct block *b)
 {
 	for (uint32_t i = 0; i < size; i++) {
-		const struct segment_layout *l = &s->layout[i];
+		const struct segment_layout *l = s->layout[i];
 		struct segment_row row = {
 			.number = first_row + i,
 			.operation = rows[i].operation,

@@ -5,6 +5,8 @@
 #ifndef GEN_SEGMENT_H
 #define GEN_SEGMENT_H
 
+#include <stddef.h>
+
 #include "common/corpus.h"
 #include "gen/plan.h"
 
@@ -63,10 +65,16 @@ struct segment_span {
 #define SEGMENT_SPANS_MAX 300
 
 struct segment_layout {
-	struct segment_span span[SEGMENT_SPANS_MAX];
 	uint32_t span_count;
 	uint32_t latency_ms;
+	struct segment_span span[SEGMENT_SPANS_MAX];
 };
+
+// Bytes of a layout that are in use: what lies behind them may be another one.
+static inline size_t segment_layout_size(const struct segment_layout *l)
+{
+	return offsetof(struct segment_layout, span) + l->span_count * sizeof(l->span[0]);
+}
 
 struct segment_row {
 	uint64_t number; // global row number: key of all draws

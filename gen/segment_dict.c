@@ -620,6 +620,7 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p, uint
 	build_instances(s, p, (uint32_t)r->instances);
 	build_operations(s, p, (uint32_t)r->operations, scale_1024);
 	segment_time_tables(s, r->self_time);
+	segment_hole_tables(s);
 	if (s->failed) {
 		segment_set_free(s);
 		return err_set(

@@ -411,18 +411,53 @@ void segment_layout(const struct segment_set *s, const struct segment_row *row,
 
 // ---- Values --------------------------------------------------------------------------------
 
-static uint32_t draw_value(const struct segment_set *s, const struct hole_class *c,
-			   uint64_t bits)
+void segment_hole_tables(struct segment_set *s)
 {
-	// A quarter of skewed values comes from the lowest quarter, another from the lowest
-	// sixteenth.
-	static const uint8_t shift[] = {0, 0, 2, 4};
-	uint32_t range = hole_class_range(c, s->cardinality);
+	for (uint32_t i = 0; i < hole_class_count; i++) {
+		const struct hole_class *c = &hole_classes[i];
+		uint32_t range = hole_class_range(c, s->cardinality);
 
-	if (c->skewed)
-		range >>= shift[bits & 3];
+		s->hole_draw[i].mark = (uint8_t)c->mark;
+		s->hole_draw[i].low = c->low;
+		// A quarter of skewed values comes from the lowest quarter, another from the
+		// lowest sixteenth.
+		for (uint32_t k = 0; k < 4; k++) {
+			uint32_t part = c->skewed && k > 1 ? range >> 2 * (k - 1) : range;
 
-	return c->low + rng_below(bits, range > 0 ? range : 1);
+			s->hole_draw[i].range[k] = part > 0 ? part : 1;
+		}
+	}
+}
+
+static uint32_t draw_value(const struct hole_draw *h, uint64_t bits)
+{
+	return h->low + rng_below(bits, h->range[bits & 3]);
+}
+
+// Values of one template's holes, from draw n on.
+static void put_holes(const struct segment_set *s, uint32_t template, uint64_t key, uint64_t n,
+		      struct block *b)
+{
+	const uint8_t *hole = s->hole + s->hole_first[template];
+	uint32_t count = s->hole_first[template + 1] - s->hole_first[template];
+	uint64_t *number = column64_room(&b->number_value, count);
+	uint64_t *hex = column64_room(&b->hex_value, count);
+	uint32_t *word = column32_room(&b->word_value, count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct hole_draw *h = &s->hole_draw[hole[i]];
+		uint64_t bits = rng_draw(key, n + i);
+
+		if (h->mark == MARK_NUMBER)
+			*number++ = draw_value(h, bits);
+		else if (h->mark == MARK_WORD)
+			*word++ = draw_value(h, bits);
+		else
+			*hex++ = bits;
+	}
+	b->number_value.count = (size_t)(number - b->number_value.v);
+	b->hex_value.count = (size_t)(hex - b->hex_value.v);
+	b->word_value.count = (size_t)(word - b->word_value.v);
 }
 
 void segment_holes(const struct segment_set *s, const struct segment_row *row,
@@ -442,16 +477,7 @@ void segment_holes(const struct segment_set *s, const struct segment_row *row,
 		if (ref % 2 == 0)
 			p = &s->op[row->call[next_call++].operation];
 		t = p->first_template + (ref - 1) / 2;
-		for (uint32_t h = s->hole_first[t]; h < s->hole_first[t + 1]; h++) {
-			const struct hole_class *c = &hole_classes[s->hole[h]];
-			uint64_t bits = rng_draw(key, n++);
-
-			if (c->mark == MARK_NUMBER)
-				column64_put(&b->number_value, draw_value(s, c, bits));
-			else if (c->mark == MARK_WORD)
-				column32_put(&b->word_value, draw_value(s, c, bits));
-			else
-				column64_put(&b->hex_value, bits);
-		}
+		put_holes(s, t, key, n, b);
+		n += s->hole_first[t + 1] - s->hole_first[t];
 	}
 }

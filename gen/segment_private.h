@@ -72,6 +72,13 @@ struct pick {
 	uint8_t unit, variant;
 };
 
+// How values of a class of holes are drawn: low + one below range[two bits of the draw].
+struct hole_draw {
+	uint32_t low, range[4];
+	uint8_t mark;
+};
+#define HOLE_CLASSES_MAX 32u
+
 #define QUANTILES 257u
 #define SIGMAS 4u
 
@@ -82,6 +89,7 @@ struct segment_set {
 	uint8_t *hole;	      // indexes into hole_classes[], in piece order
 	uint32_t quantile[SIGMAS][QUANTILES]; // of self times, in 1/1024 of the median
 	bool has_tail;			      // rare long ones besides
+	struct hole_draw hole_draw[HOLE_CLASSES_MAX]; // one per hole class
 	uint32_t cardinality;		      // distinct ids
 	uint64_t seed;
 	struct texts texts;
@@ -93,6 +101,7 @@ struct segment_set {
 uint32_t segment_pick(const struct op_plan *p, uint64_t key, struct pick out[INNER_MAX]);
 // self_time: enum self_time.
 void segment_time_tables(struct segment_set *s, uint32_t self_time);
+void segment_hole_tables(struct segment_set *s); // after cardinality is set
 
 // ---- Templates -----------------------------------------------------------------------------
 
