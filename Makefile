@@ -125,7 +125,7 @@ ifneq ($(filter true,$(CI))$(filter 1,$(WERROR)),)
 WARNINGS += -Werror
 endif
 
-FLAVOUR_release := -O2 -g
+FLAVOUR_release := -O3 -g
 FLAVOUR_debug := -O0 -g3
 FLAVOUR_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAVOUR_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
