@@ -156,11 +156,13 @@ enum status seek_table_check(const uint8_t *table, uint64_t frames, struct err *
 
 // ---- First frame ---------------------------------------------------------------------------
 
-void head_encode(const struct head *h, struct buf *out)
+void head_encode(struct view recipe, size_t dict_size, struct view about, struct buf *before,
+		 struct buf *after)
 {
-	pb_put_bytes(out, CORPUS_RECIPE, h->recipe.data, h->recipe.size);
-	pb_put_bytes(out, CORPUS_DICTIONARY, h->dict.data, h->dict.size);
-	pb_put_bytes(out, CORPUS_ABOUT, h->about.data, h->about.size);
+	pb_put_bytes(before, CORPUS_RECIPE, recipe.data, recipe.size);
+	pb_put_tag(before, CORPUS_DICTIONARY, PB_BYTES);
+	pb_put_varint(before, dict_size);
+	pb_put_bytes(after, CORPUS_ABOUT, about.data, about.size);
 }
 
 enum status head_decode(const void *payload, size_t size_bytes, struct head *out, struct err *e)

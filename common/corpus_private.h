@@ -87,7 +87,9 @@ struct head {
 	struct view recipe, dict, about;
 };
 
-void head_encode(const struct head *h, struct buf *out);
+// What stands before and behind the dictionary, which is large enough not to be copied.
+void head_encode(struct view recipe, size_t dict_size, struct view about, struct buf *before,
+		 struct buf *after);
 enum status head_decode(const void *payload, size_t size_bytes, struct head *out,
 			struct err *e) MUST_CHECK;
 void about_encode(const struct about *a, struct buf *out);

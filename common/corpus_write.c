@@ -219,26 +219,69 @@ static void copy_about(struct about *out, const struct about *a)
 	out->zstd_version = copy_text(ZSTD_versionString());
 }
 
+// Compresses more of a frame; end: the last of it. Output grows as it comes, so that neither
+// input nor output is ever held twice.
+static enum status compress_part(ZSTD_CCtx *zstd, struct view part, bool end, struct buf *out,
+				 struct err *e)
+{
+	ZSTD_inBuffer in = {part.data, part.size, 0};
+	size_t left;
+
+	do {
+		size_t begin = out->size;
+		ZSTD_outBuffer room = {buf_reserve(out, ZSTD_CStreamOutSize()),
+				       ZSTD_CStreamOutSize(), 0};
+
+		if (room.dst == NULL)
+			return buf_check(out, "compressed frame", e);
+		left = ZSTD_compressStream2(zstd, &room, &in,
+					    end ? ZSTD_e_end : ZSTD_e_continue);
+		if (ZSTD_isError(left))
+			return err_set(e, ERR_MEMORY, "cannot compress: %s",
+				       ZSTD_getErrorName(left));
+		out->size = begin + room.pos;
+	} while (end ? left > 0 : in.pos < in.size);
+	return OK;
+}
+
 enum status data_head_make(struct view recipe, struct view dict, const struct about *a,
 			   struct buf *frame, uint64_t *payload_size, struct digest *content,
 			   struct err *e)
 {
 	struct frame_writer *frames = frame_writer_new(HEAD_LEVEL);
-	struct buf about;
+	struct stream_digest *sum = stream_digest_new();
+	struct buf about, before, after; // the dictionary
 	enum status s;
 
 	buf_init(&about, MANIFEST_MAX_BYTES);
+	buf_init(&before, 2 * MANIFEST_MAX_BYTES);
+	buf_init(&after, 2 * MANIFEST_MAX_BYTES);
 	about_encode(a, &about);
-	head_encode(&(struct head){recipe, dict, {(const char *)about.data, about.size}},
-		    &frames->payload);
+	head_encode(recipe, dict.size, (struct view){(const char *)about.data, about.size},
+		    &before, &after);
 	s = buf_check(&about, "title, description and licence", e);
 	if (s == OK)
-		s = buf_check(&frames->payload, "dictionary", e);
+		s = buf_check(&before, "recipe", e);
 	if (s == OK)
-		s = compress(frames->zstd, &frames->payload, frame, e);
-	*payload_size = frames->payload.size;
-	*content = digest_of(frames->payload.data, frames->payload.size);
+		s = buf_check(&after, "title, description and licence", e);
+	if (s == OK) {
+		struct view part[] = {{(const char *)before.data, before.size},
+				      dict,
+				      {(const char *)after.data, after.size}};
+
+		*payload_size = before.size + dict.size + after.size;
+		ZSTD_CCtx_setPledgedSrcSize(frames->zstd, *payload_size); // cannot fail
+		for (size_t i = 0; s == OK && i < ARRAY_LEN(part); i++) {
+			stream_digest_put(sum, part[i].data, part[i].size);
+			s = compress_part(frames->zstd, part[i], i + 1 == ARRAY_LEN(part),
+					  frame, e);
+		}
+		*content = stream_digest_take(sum);
+	}
 	buf_free(&about);
+	buf_free(&before);
+	buf_free(&after);
+	stream_digest_free(sum);
 	frame_writer_free(frames);
 	return s;
 }

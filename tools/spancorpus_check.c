@@ -272,7 +272,7 @@ static enum status use_head(struct check *c, const struct data_scan *scan,
 	}
 	if (s == OK)
 		s = dict_decode(c->dict_bytes.data, c->dict_bytes.size, &c->arena, &c->dict, e);
-	if (s == OK)
+	if (s == OK && c->o.rows)
 		s = render_new(&c->render, &c->dict, &c->recipe, e);
 	c->dict_known = s == OK;
 	c->head_known = s == OK && scan->has_header &&
