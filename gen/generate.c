@@ -238,15 +238,9 @@ enum status generator_new(struct generator **out, const struct recipe *r, struct
 	enum status s = plan_new(&g->plan, r, e);
 
 	*out = NULL;
-	buf_init(&g->dict_bytes, DATA_PAYLOAD_MAX / 2);
 	if (s == OK) {
 		make_sequence(g);
 		s = calibrate(g, e);
-	}
-	if (s == OK) {
-		dict_encode(g->dict, &g->dict_bytes);
-		s = buf_check(&g->dict_bytes, "dictionary (lower --operations or --variants)",
-			      e);
 	}
 	if (s != OK) {
 		generator_free(g);
@@ -263,8 +257,14 @@ void generator_free(struct generator *g)
 		return;
 	segments_drop(g);
 	plan_free(g->plan);
-	buf_free(&g->dict_bytes);
 	free(g);
+}
+
+enum status generator_encode_dict(const struct generator *g, struct buf *out, struct err *e)
+{
+	buf_init(out, DATA_PAYLOAD_MAX / 2);
+	dict_encode(g->dict, out);
+	return buf_check(out, "dictionary (lower --operations or --variants)", e);
 }
 
 const struct plan *generator_plan(const struct generator *g)
@@ -384,8 +384,8 @@ static enum status open_writer(const struct generator *g, const struct generate_
 			       struct corpus_writer **out, struct err *e)
 {
 	struct about about = {0};
-	struct view dict = {(const char *)g->dict_bytes.data, g->dict_bytes.size};
 	const struct recipe *r = plan_recipe(g->plan);
+	struct buf dict;
 	enum status s;
 
 	about.title = o->title == NULL ? NULL : mem_strdup(o->title);
@@ -393,7 +393,12 @@ static enum status open_writer(const struct generator *g, const struct generate_
 	about.licence = o->licence == NULL ? NULL : mem_strdup(o->licence);
 	about.generator = mem_strdup("spangen " SPANGEN_VERSION);
 	about.zstd_version = mem_strdup(ZSTD_versionString());
-	s = corpus_writer_open(out, o->dir, r, &about, dict, r->base_epoch_ms, e);
+	s = generator_encode_dict(g, &dict, e);
+	if (s == OK)
+		s = corpus_writer_open(out, o->dir, r, &about,
+				       (struct view){(const char *)dict.data, dict.size},
+				       r->base_epoch_ms, e);
+	buf_free(&dict);
 	free(about.title);
 	free(about.description);
 	free(about.licence);

@@ -14,8 +14,12 @@ struct generator {
 	bool *is_async;		 // of each operation
 	uint16_t sequence[SEQUENCES_MAX];
 	uint32_t mean_row_bytes_x100;
-	struct buf dict_bytes; // the encoded dictionary
-	int64_t setup_ns;      // what making these tables took
+	int64_t setup_ns; // what making these tables took
 };
+
+// Encodes the dictionary into *out (initialised here, freed by the caller): a third of what the
+// tables take, so not kept.
+enum status generator_encode_dict(const struct generator *g, struct buf *out,
+				  struct err *e) MUST_CHECK;
 
 #endif
