@@ -297,7 +297,11 @@ const struct joint_cell *joint_at(const struct joint *j, uint64_t unit)
 {
 	uint32_t low = j->bucket[unit >> j->shift], high = j->cell_count;
 
-	// Few cells start within a bucket, so the answer is near: gallop, then halve.
+	// Few cells start within a bucket, mostly none or one.
+	if (j->cell[low + 1].start > unit)
+		return &j->cell[low];
+	low++;
+	// The answer is near: gallop, then halve.
 	for (uint32_t step = 1; low + step < high; step *= 2) {
 		if (j->cell[low + step].start > unit)
 			high = low + step;
