@@ -111,8 +111,8 @@ static uint8_t *packed_begin(struct buf *b, uint32_t field, size_t size_bytes)
 static size_t write_short(uint8_t *p, uint32_t v)
 {
 	uint32_t more = 0u + (v > 0x7f) + (v > 0x3fff) + (v > 0x1fffff);
-	uint32_t bytes = (v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2 |
-			 (v & 0xfe00000) << 3;
+	uint32_t bytes =
+		(v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2 | (v & 0xfe00000) << 3;
 
 	store_le32(p, bytes | (UINT32_C(0x808080) & ((UINT32_C(1) << 8 * more) - 1)));
 	return more + 1;

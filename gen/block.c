@@ -17,9 +17,9 @@ struct generator_scratch {
 	struct shape_row *rows; // of the block
 	size_t row_capacity;
 	// of one trace
-	struct segment_layout room[TRACE_ROWS_MAX]; // layouts, close together
+	struct segment_layout room[TRACE_ROWS_MAX];    // layouts, close together
 	struct segment_layout *layout[TRACE_ROWS_MAX]; // of each row
-	struct segment_call call[TRACE_ROWS_MAX]; // grouped by caller
+	struct segment_call call[TRACE_ROWS_MAX];      // grouped by caller
 	uint32_t first_call[TRACE_ROWS_MAX];
 	uint32_t call_of[TRACE_ROWS_MAX];  // the call that a row answers
 	uint32_t start_ms[TRACE_ROWS_MAX]; // true start - root start

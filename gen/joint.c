@@ -34,10 +34,10 @@ struct builder {
 	uint64_t seed;
 	struct joint_cell *cell, *sorted; // start holds the count of rows while building
 	uint32_t cell_count;
-	uint64_t *first[2];		   // first unit of each item on its own axis
-	uint32_t *service_walk;		   // services in the order of every walk
+	uint64_t *first[2];		      // first unit of each item on its own axis
+	uint32_t *service_walk;		      // services in the order of every walk
 	uint32_t *operation_walk[SLICES_MAX]; // operations in each slice's, made when needed
-	uint32_t *service_first;	   // of merge_cells: services + 1
+	uint32_t *service_first;	      // of merge_cells: services + 1
 };
 
 static int compare_item(const void *a, const void *b)
@@ -115,8 +115,8 @@ static void fill_slice(struct builder *b, uint32_t slice, uint32_t slices)
 			break;
 		n = u64_min(service_left, operation_left);
 		assert(n > 0);
-		b->cell[b->cell_count++] = (struct joint_cell){n, b->service_walk[s - 1],
-							       operation_walk[o - 1]};
+		b->cell[b->cell_count++] =
+			(struct joint_cell){n, b->service_walk[s - 1], operation_walk[o - 1]};
 		service_left -= n;
 		operation_left -= n;
 	}
@@ -230,8 +230,8 @@ static void builder_deinit(struct builder *b)
 	free(b->sorted);
 }
 
-// Slices for `wanted` cells when `slices` gave `cells`. Further slices add ever fewer new cells,
-// so this is never too many.
+// Slices for `wanted` cells when `slices` gave `cells`. Further slices add ever fewer new
+// cells, so this is never too many.
 static uint32_t more_slices(uint32_t slices, uint32_t cells, uint64_t wanted)
 {
 	uint64_t more = u64_max(u64_mul_div(slices, wanted, cells), slices + 1u);

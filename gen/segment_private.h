@@ -87,10 +87,10 @@ struct segment_set {
 	struct op_plan *op;   // one per operation
 	uint32_t *hole_first; // template -> its first entry in hole; template_count + 1 entries
 	uint8_t *hole;	      // indexes into hole_classes[], in piece order
-	uint32_t quantile[SIGMAS][QUANTILES]; // of self times, in 1/1024 of the median
-	bool has_tail;			      // rare long ones besides
+	uint32_t quantile[SIGMAS][QUANTILES];	      // of self times, in 1/1024 of the median
+	bool has_tail;				      // rare long ones besides
 	struct hole_draw hole_draw[HOLE_CLASSES_MAX]; // one per hole class
-	uint32_t cardinality;		      // distinct ids
+	uint32_t cardinality;			      // distinct ids
 	uint64_t seed;
 	struct texts texts;
 	struct arena arena;

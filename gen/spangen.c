@@ -97,8 +97,9 @@ static void generate_options(struct settings *s, struct opt *o)
 
 static void settings_init(struct settings *s)
 {
-	*s = (struct settings){
-		.licence = LICENCE_DEFAULT, .threads = pool_default_threads(), .level = ZSTD_LEVEL_DEFAULT};
+	*s = (struct settings){.licence = LICENCE_DEFAULT,
+			       .threads = pool_default_threads(),
+			       .level = ZSTD_LEVEL_DEFAULT};
 	recipe_options_init(&s->recipe);
 }
 
