@@ -118,7 +118,7 @@ enum status manifest_format(const struct manifest *m, struct buf *out,
 // ERR_FORMAT with line and column, ERR_DAMAGED when the manifest's own digest differs.
 enum status manifest_parse(const char *text, size_t size_bytes, struct manifest *out,
 			   struct err *e) MUST_CHECK;
-// The recipe of a manifest (a shard's too) that this program can follow. ERR_VERSION naming
+// The recipe of a manifest that this program can follow. ERR_VERSION naming
 // both content versions and the program that wrote it when it is another's; other errors as
 // above.
 enum status manifest_recipe(const char *text, size_t size_bytes, struct recipe *out,

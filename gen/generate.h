@@ -44,7 +44,7 @@ struct generate_estimate {
 	uint64_t frame_bytes;	      // stored, of the blocks alone
 	struct corpus_overhead overhead;
 };
-// Data bytes of a run over `blocks` of them: a shard, or what a resumed run still has to write.
+// Data bytes of a run over `blocks` of them.
 uint64_t generate_estimate_bytes(const struct generate_estimate *est, uint64_t blocks);
 enum status generate_estimate(const struct generator *g, unsigned threads, int zstd_level,
 			      struct generate_estimate *out, struct err *e) MUST_CHECK;
