@@ -26,7 +26,6 @@ static void count_hole(struct compiled *c, uint32_t hole)
 
 // Where the words of a template go, and its literals.
 struct compiler {
-	const struct render *r;
 	const struct span_template *t;
 	const uint32_t *text_at; // where each shared text stands
 	uint32_t *word;
@@ -163,7 +162,7 @@ static uint32_t *compile_template(const struct render *r, const uint32_t *text_a
 				  const struct span_template *t, uint32_t *at,
 				  struct compiled *out)
 {
-	struct compiler c = {.r = r, .t = t, .text_at = text_at, .word = at};
+	struct compiler c = {.t = t, .text_at = text_at, .word = at};
 	bool ids = begins_with_ids(t);
 	size_t words, literals;
 

@@ -41,8 +41,6 @@ struct sink {
 	size_t count, capacity;
 	bool full;	// no descriptor was left for a connection; until one is closed
 	uint8_t *input; // RECEIVE_SIZE
-	bool awake;	// null: stay awake for a while after traffic
-	int64_t awake_until_ns;
 };
 
 // ---- Opening ------------------------------------------------------------------------------
@@ -123,7 +121,6 @@ enum status sink_open(struct sink **out, const struct sink_options *o, struct er
 	*out = NULL;
 	s->listener = s->wake[0] = s->wake[1] = -1;
 	s->input = mem_alloc(RECEIVE_SIZE);
-	s->awake = o->null;
 	st = open_listener(s, o, e);
 	if (st == OK && pipe(s->wake) < 0)
 		st = err_set_errno(e, ERR_IO, errno, "pipe");
@@ -277,22 +274,6 @@ static int wait_ms(const struct sink *s)
 	return left > WAIT_MAX_MS ? WAIT_MAX_MS : (int)left;
 }
 
-// A client that wakes a sleeping server pays for it: 8 % of what a span cost. A calibration is
-// about the client, so its server looks again for this long before it sleeps.
-#define AWAKE_NS (200 * NS_PER_MS / 1000)
-
-// poll, or several of them until there is something or it is time to sleep.
-static int wait_events(struct sink *s)
-{
-	nfds_t count = (nfds_t)(s->count + 2);
-	int64_t t = s->awake ? clock_monotonic_ns() : 0;
-	int got = 0;
-
-	for (; got == 0 && t < s->awake_until_ns; t = clock_monotonic_ns())
-		got = poll(s->polls, count, 0);
-	return got != 0 ? got : poll(s->polls, count, wait_ms(s));
-}
-
 static void prepare_polls(struct sink *s, struct pollfd *polls)
 {
 	polls[0] = (struct pollfd){.fd = s->wake[0], .events = POLLIN};
@@ -336,7 +317,7 @@ enum status sink_run(struct sink *s, struct err *e)
 		s->polls = mem_zalloc(2, sizeof(*s->polls));
 	for (;;) {
 		prepare_polls(s, s->polls);
-		if (wait_events(s) < 0) {
+		if (poll(s->polls, (nfds_t)(s->count + 2), wait_ms(s)) < 0) {
 			if (errno == EINTR)
 				continue;
 			return err_set_errno(e, ERR_IO, errno, "poll");
@@ -344,8 +325,6 @@ enum status sink_run(struct sink *s, struct err *e)
 		if (s->polls[0].revents != 0)
 			break;
 		serve_all(s);
-		if (s->awake)
-			s->awake_until_ns = clock_monotonic_ns() + AWAKE_NS;
 		if (s->polls[1].revents != 0)
 			accept_all(s);
 	}

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPOCH_MS INT64_C(1767225600000)
+#include "tests/unit/common/tiny_corpus.h"
+
 // Rendered bytes of one input: a small input can ask for gigabytes, and bugs do not need them.
 #define RENDERED_MAX (4 * MIB)
 
@@ -28,26 +29,7 @@ void fuzz_check_error(enum status s, const struct err *e)
 
 struct recipe fuzz_recipe(void)
 {
-	return (struct recipe){
-		.content_version = CONTENT_VERSION,
-		.seed = 7,
-		.spans = 6,
-		.traces = 3,
-		.services = 2,
-		.instances = 3,
-		.operations = 2,
-		.window_ms = 1000,
-		.block_traces = 2,
-		.variants = 1,
-		.row_bytes = 100,
-		.errors_mpct = 5000,
-		.order = ORDER_START,
-		.base_epoch_ms = EPOCH_MS,
-		.zipf_services_mpct = 80000,
-		.zipf_operations_mpct = 80000,
-		.class_simple_pct = 20,
-		.class_medium_pct = 60,
-	};
+	return tiny_recipe;
 }
 
 // ---- Order of output
@@ -166,10 +148,10 @@ static void check_backward(const struct render_block *rb, uint32_t row, struct v
 
 	fuzz_must(area != NULL);
 	end = area + size;
-	fuzz_must(render_blob_backward(rb, row, EPOCH_MS, area, size) == end - blob.size);
+	fuzz_must(render_blob_backward(rb, row, TINY_EPOCH_MS, area, size) == end - blob.size);
 	fuzz_must(blob.size == 0 || memcmp(end - blob.size, blob.data, blob.size) == 0);
 	if (rb->b->template.v[rb->first_span[row]] != 0)
-		fuzz_must(render_blob_backward(rb, row, EPOCH_MS, area, size - 1) == NULL);
+		fuzz_must(render_blob_backward(rb, row, TINY_EPOCH_MS, area, size - 1) == NULL);
 	free(area);
 }
 
@@ -180,7 +162,7 @@ static void check_columns(const struct render_block *rb, uint32_t row, const str
 	struct row columns;
 	struct err e = {0};
 
-	fuzz_must(render_columns(rb, row, out, EPOCH_MS, &columns, &e) == OK);
+	fuzz_must(render_columns(rb, row, out, TINY_EPOCH_MS, &columns, &e) == OK);
 	fuzz_must(columns.blob.size == 0);
 	fuzz_must(view_equal(columns.service_id, full->service_id));
 	fuzz_must(view_equal(columns.service_instance_id, full->service_instance_id));
@@ -221,7 +203,7 @@ void fuzz_render(const struct dict *d, const struct recipe *r, const struct bloc
 		enum status s;
 
 		render_fetch(&rb, row);
-		s = render_row(&rb, row, EPOCH_MS, &out, &full, &e);
+		s = render_row(&rb, row, TINY_EPOCH_MS, &out, &full, &e);
 		fuzz_check_error(s, &e);
 		fuzz_must(s == OK || s == ERR_LIMIT); // a blob may be too large
 		if (s != OK) {
