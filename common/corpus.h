@@ -162,7 +162,8 @@ static inline void column64_put(struct column64 *c, uint64_t v)
 	c->v[c->count++] = v;
 }
 
-// Where the next `more` values go; the caller writes some of them and counts them himself.
+// Where the next `more` (at least one) values go; the caller writes some of them and counts
+// them himself.
 static inline uint32_t *column32_room(struct column32 *c, size_t more)
 {
 	if (c->capacity - c->count < more)

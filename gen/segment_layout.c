@@ -440,10 +440,14 @@ static void put_holes(const struct segment_set *s, uint32_t template, uint64_t k
 {
 	const uint8_t *hole = s->hole + s->hole_first[template];
 	uint32_t count = s->hole_first[template + 1] - s->hole_first[template];
-	uint64_t *number = column64_room(&b->number_value, count);
-	uint64_t *hex = column64_room(&b->hex_value, count);
-	uint32_t *word = column32_room(&b->word_value, count);
+	uint64_t *number, *hex;
+	uint32_t *word;
 
+	if (count == 0)
+		return;
+	number = column64_room(&b->number_value, count);
+	hex = column64_room(&b->hex_value, count);
+	word = column32_room(&b->word_value, count);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct hole_draw *h = &s->hole_draw[hole[i]];
 		uint64_t bits = rng_draw(key, n + i);
