@@ -25,6 +25,7 @@
 
 #define WRITE_BUFFER_BYTES (256 * 1024) // more than a burst
 #define CONNECT_MS 10000		// a busy server may need seconds for its first frame
+#define ORPHANS_MS 500 // what a closing client waits for the last sends of its streams
 #define MESSAGE_MAX_BYTES                                                                      \
 	(512 * 1024 * 1024) // answers; the default of 4 MiB is less than a page of rows
 
@@ -63,6 +64,7 @@ struct rpc {
 	grpc_byte_buffer *shown; // what the last RPC_MESSAGE showed
 	uint8_t *joined;	 // an answer that came in pieces
 	size_t joined_size;
+	struct rpc *next_left; // in left_to_exit
 };
 
 struct rpc_stream {
@@ -84,6 +86,8 @@ struct rpc_stream {
 
 // ---- Small things
 // -------------------------------------------------------------------------------------------------------
+
+static bool handle(struct rpc *r, struct op *op, bool success, struct rpc_event *ev);
 
 static const char *const code_names[] = {
 	"OK",
@@ -166,6 +170,12 @@ static void quiet_mutexes(void)
 	}
 	if (self)
 		dlclose(self);
+}
+
+static gpr_timespec deadline_of(int64_t timeout_ms)
+{
+	return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+			    gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
 }
 
 static void ignore_log(gpr_log_func_args *args)
@@ -262,6 +272,28 @@ static void pool_unref(struct slab_pool *p)
 	free(p);
 }
 
+// Clients whose connection a server has blocked: gRPC closes one only once the server reads
+// on, so they are left to exit, and stay reachable. Touched by closing threads only; programs
+// close their clients on one.
+static struct rpc *left_to_exit;
+
+// Gives the last sends of freed streams a moment: those of a connection that is gone complete
+// on another thread, soon but not at once.
+static void reap_orphans(struct rpc *r)
+{
+	gpr_timespec until = deadline_of(ORPHANS_MS);
+	grpc_event e;
+	struct rpc_event ignored;
+
+	while (r->orphans > 0) {
+		e = grpc_completion_queue_next(r->streams, until, NULL);
+		if (e.type != GRPC_OP_COMPLETE)
+			return;
+		if (e.tag != &r->wake_pending)
+			handle(r, e.tag, e.success, &ignored);
+	}
+}
+
 void rpc_close(struct rpc *r)
 {
 	struct rpc_stream *next;
@@ -271,9 +303,12 @@ void rpc_close(struct rpc *r)
 	if (r->shown)
 		grpc_byte_buffer_destroy(r->shown);
 	r->shown = NULL;
-	// gRPC closes a blocked connection only once the server reads on: that is left to exit.
-	if (r->orphans > 0)
+	reap_orphans(r);
+	if (r->orphans > 0) {
+		r->next_left = left_to_exit;
+		left_to_exit = r;
 		return;
+	}
 	for (struct rpc_stream *s = r->free; s; s = next) {
 		next = s->next;
 		free(s);
@@ -292,12 +327,6 @@ void rpc_close(struct rpc *r)
 const char *rpc_server(const struct rpc *r)
 {
 	return r->server;
-}
-
-static gpr_timespec deadline_of(int64_t timeout_ms)
-{
-	return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-			    gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
 }
 
 // ---- Unary calls
