@@ -102,8 +102,10 @@ size_t render_trace_id(const struct render_block *rb, uint32_t row, char out[ID_
 uint8_t *render_blob_backward(const struct render_block *rb, uint32_t row, int64_t epoch_ms,
 			      uint8_t *area, size_t size_bytes);
 
-// Asks for the memory that rendering `row` will touch. Called one row ahead it hides most of
-// the waiting; never needed.
+// Ask for the memory that rendering `row` will touch, which hides most of the waiting; never
+// needed. Spans first, a few rows ahead: they say where the rest is, which render_fetch asks
+// for one row ahead.
+void render_fetch_spans(const struct render_block *rb, uint32_t row);
 void render_fetch(const struct render_block *rb, uint32_t row);
 
 #endif

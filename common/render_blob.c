@@ -475,17 +475,40 @@ static struct view literal_blob(const struct render_block *rb, uint32_t row)
 #define CACHE_LINE 64u
 #define FETCH_MAX 2048u
 
+static void fetch(const void *from, size_t size_bytes)
+{
+	const char *p = from;
+
+	for (size_t at = 0; at < size_bytes; at += CACHE_LINE)
+		__builtin_prefetch(p + at);
+}
+
+// One entry of a column, which may be empty.
+static void fetch_entry(const void *column, size_t index, size_t entry_bytes)
+{
+	__builtin_prefetch((const void *)((uintptr_t)column + index * entry_bytes));
+}
+
+void render_fetch_spans(const struct render_block *rb, uint32_t row)
+{
+	uint32_t first = rb->first_span[row];
+
+	fetch(&rb->span[first], (rb->first_span[row + 1] - first) * sizeof(rb->span[0]));
+}
+
 void render_fetch(const struct render_block *rb, uint32_t row)
 {
+	const struct block *b = rb->b;
+	const struct render_span *span = &rb->span[rb->first_span[row]];
+	const struct render_span *last = &rb->span[rb->first_span[row + 1] - 1];
+
 	if (is_literal(rb, row))
 		return;
-	for (uint32_t i = rb->first_span[row]; i < rb->first_span[row + 1]; i++) {
-		const struct render_span *s = &rb->span[i];
-		const char *p = (const char *)s->code;
-
-		for (uint32_t at = 0; at < s->code_size && at < FETCH_MAX; at += CACHE_LINE)
-			__builtin_prefetch(p + at);
-	}
+	fetch_entry(b->number_value.v, span->number_end, sizeof(b->number_value.v[0]));
+	fetch_entry(b->number_value.v, last->number_end, sizeof(b->number_value.v[0]));
+	fetch_entry(b->word_value.v, last->word_end, sizeof(b->word_value.v[0]));
+	for (; span <= last; span++)
+		fetch(span->code, u64_min(span->code_size, FETCH_MAX));
 }
 
 uint8_t *render_blob_backward(const struct render_block *rb, uint32_t row, int64_t epoch_ms,

@@ -486,6 +486,12 @@ static struct slab *slab_of(struct rpc_slab *s)
 	return (struct slab *)(void *)s; // base is the first member
 }
 
+struct rpc_slab *rpc_slab_ref(struct rpc_slab *s)
+{
+	grpc_slice_ref(slab_of(s)->slice);
+	return s;
+}
+
 void rpc_slab_put(struct rpc_slab *s)
 {
 	if (s)

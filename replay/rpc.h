@@ -60,7 +60,8 @@ struct rpc_slab {
 // A slab of at least size_bytes (standard ones are recycled); the caller holds one reference,
 // each message sent from it another.
 struct rpc_slab *rpc_slab_get(struct rpc *r, size_t size_bytes);
-void rpc_slab_put(struct rpc_slab *s); // drops the caller's reference; NULL is fine
+struct rpc_slab *rpc_slab_ref(struct rpc_slab *s); // another reference of the caller's
+void rpc_slab_put(struct rpc_slab *s);		   // drops one; NULL is fine
 
 // ---- Write streams
 // --------------------------------------------------------------------------------------------------

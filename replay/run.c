@@ -4,10 +4,11 @@
 //   idle -> open (first message encoded, stream opened) -> ... one send at a time ... ->
 //   half-closed -> RPC_END -> idle, or waits -> open again
 //
-// A message is encoded when its stream can take it, into a slab that all streams share: what
-// has been encoded and not yet read by the socket stays small enough for the cache. A burst is
-// up to 16 messages or 64 KB of a stream; all but the last go out with the hint that more
-// follows, so that one write to the socket carries many.
+// Messages are encoded a burst at a time, when their stream can take the first of them, into a
+// slab that all streams share: what has been encoded and not yet read by the socket stays small
+// enough for the cache. A burst is up to 32 messages or 128 KB of a stream. It is encoded in
+// one go because gRPC between two messages empties the caches of our code, and all but its last
+// message go out with the hint that more follows, so that one write to the socket carries many.
 // Streams take turns burst by burst, not message by message, for the same reason: gRPC keeps
 // the messages of an unfinished burst.
 #include "replay/run.h"
@@ -33,10 +34,18 @@
 	20 // failed bulks in a row, beside those in flight, before the run gives up
 
 struct message {
-	const uint8_t *data; // NULL: no row is left
+	const uint8_t *data;
 	size_t size;
 	uint32_t index; // of the row in its bulk
 	bool root;
+};
+
+// Messages that are encoded and not yet handed to gRPC, all in one slab.
+struct burst {
+	struct message message[BURST_MESSAGES];
+	uint32_t next, count;
+	size_t bytes;
+	struct rpc_slab *slab; // a reference, or NULL; in a dry run always NULL
 };
 
 enum slot_state { SLOT_IDLE, SLOT_OPEN, SLOT_WAITS };
@@ -47,10 +56,9 @@ struct slot {
 	uint32_t next;		    // first row that is not encoded yet
 	struct source_block *block; // that the next row is in, or NULL
 	struct rpc_stream *stream;
-	unsigned burst_messages; // since the last that went out without the hint
-	size_t burst_bytes;
-	uint32_t handed; // messages given to this call
-	bool closed;	 // half-closed
+	struct burst burst;
+	bool opening; // this call has been given no message yet
+	bool closed;  // half-closed
 	unsigned attempts;
 	int64_t due_ns, first_ns, last_ns, again_ns;
 	struct slot *next_idle;
@@ -169,29 +177,42 @@ static enum status find_block(struct run *u, struct slot *s, uint64_t position)
 	return source_get(u->src, position, &s->block, first_err(u));
 }
 
-// Writes a WriteRequest in front of what the slab holds; NULL when it is larger than any may
-// be.
-static uint8_t *encode(struct run *u, const struct row *row, const struct blob_source *blob,
-		       uint64_t id)
+// Writes a WriteRequest in front of what the slab holds; NULL when there is no room.
+static uint8_t *encode_here(struct run *u, const struct row *row,
+			    const struct blob_source *blob, uint64_t id)
 {
-	// What is left of the slab, a fresh one, one for the largest message.
-	static const size_t sizes[] = {RPC_SLAB_SIZE, MODEL_MESSAGE_MAX + MIB};
-	uint8_t *start = NULL;
-
-	if (u->slab)
-		start = model_encode(u->o->model, u->metadata, row, blob, id, u->slab->data,
-				     u->slab_free);
-	for (size_t i = 0; !start && i < ARRAY_LEN(sizes); i++) {
-		slab_renew(u, sizes[i]);
-		start = model_encode(u->o->model, u->metadata, row, blob, id, u->slab->data,
-				     u->slab_free);
-	}
-	return start;
+	if (!u->slab)
+		return NULL;
+	return model_encode(u->o->model, u->metadata, row, blob, id, u->slab->data,
+			    u->slab_free);
 }
 
-enum encoded { ENCODED, REFUSED, FAILED };
+// Into a fresh slab, or into one for the largest message; NULL when it is larger than that.
+static uint8_t *encode_afresh(struct run *u, const struct row *row,
+			      const struct blob_source *blob, uint64_t id)
+{
+	uint8_t *start;
 
-// Encodes the next row.
+	slab_renew(u, RPC_SLAB_SIZE);
+	start = encode_here(u, row, blob, id);
+	if (start)
+		return start;
+	slab_renew(u, MODEL_MESSAGE_MAX + MIB);
+	return encode_here(u, row, blob, id);
+}
+
+// Rows soon to be encoded are asked for while this one is.
+static void fetch_ahead(const struct source_block *b, uint64_t output)
+{
+	if (output + 3 < b->rows)
+		render_fetch_spans(&b->rb, b->rb.order[output + 3]);
+	if (output + 1 < b->rows)
+		render_fetch(&b->rb, b->rb.order[output + 1]);
+}
+
+enum encoded { ENCODED, REFUSED, FULL, FAILED };
+
+// Encodes the next row. FULL: the burst's slab has no room for it.
 static enum encoded encode_row(struct run *u, struct slot *s, struct message *m)
 {
 	uint64_t position = s->rows.first + s->next;
@@ -206,14 +227,17 @@ static enum encoded encode_row(struct run *u, struct slot *s, struct message *m)
 		return FAILED;
 	place.rb = &s->block->rb;
 	place.row = s->block->rb.order[position - s->block->first];
-	if (position + 1 - s->block->first < s->block->rows)
-		render_fetch(place.rb, place.rb->order[position + 1 - s->block->first]);
+	fetch_ahead(s->block, position - s->block->first);
 	if (failed(u, render_columns(place.rb, place.row, &u->text, u->o->epoch_ms, &row,
 				     first_err(u))))
 		return FAILED;
 	why = model_check_row(&row, &u->o->limits);
 	if (why == UNSENT_NONE) {
-		start = encode(u, &row, &blob, position + 1);
+		start = encode_here(u, &row, &blob, position + 1);
+		if (!start && s->burst.count > 0)
+			return FULL;
+		if (!start)
+			start = encode_afresh(u, &row, &blob, position + 1);
 		size = start ? (size_t)(u->slab->data + u->slab_free - start) : 0;
 		why = !start || size > MODEL_MESSAGE_MAX ? UNSENT_TOO_LARGE : UNSENT_NONE;
 	}
@@ -224,24 +248,40 @@ static enum encoded encode_row(struct run *u, struct slot *s, struct message *m)
 	*m = (struct message){start, size, s->next, row.parent_span_id.size == 0};
 	// A slab for large messages is used once.
 	u->slab_free = u->slab->size > RPC_SLAB_SIZE ? 0 : u->slab_free - size;
-	u->res->messages++;
-	u->res->roots += m->root;
-	u->res->bytes += size;
 	return ENCODED;
 }
 
-// Encodes the next message; m->data NULL: no row is left. Not OK: u->status.
-static enum status next_message(struct run *u, struct slot *s, struct message *m)
+static void burst_drop(struct run *u, struct slot *s)
 {
+	if (u->rpc)
+		rpc_slab_put(s->burst.slab);
+	s->burst.slab = NULL;
+	s->burst.next = s->burst.count = 0;
+	s->burst.bytes = 0;
+}
+
+// Encodes messages until the burst is full or no row is left: then it may be empty. Not OK:
+// u->status.
+static enum status burst_fill(struct run *u, struct slot *s)
+{
+	struct burst *b = &s->burst;
+	// The first message of a call opens it, and gRPC sends that at once.
+	uint32_t most = s->opening ? 1 : BURST_MESSAGES;
 	enum encoded got = REFUSED;
 
-	m->data = NULL;
-	for (; s->next < s->rows.count && got == REFUSED; s->next++) {
-		if (!bulk_rows_is_refused(&s->rows, s->next))
-			got = encode_row(u, s, m);
-		if (got == FAILED)
+	burst_drop(u, s);
+	for (; s->next < s->rows.count && b->count < most && b->bytes < BURST_BYTES;
+	     s->next++) {
+		if (bulk_rows_is_refused(&s->rows, s->next))
+			continue;
+		got = encode_row(u, s, &b->message[b->count]);
+		if (got == FULL || got == FAILED)
 			break;
+		if (got == ENCODED)
+			b->bytes += b->message[b->count++].size;
 	}
+	if (b->count > 0 && u->rpc)
+		b->slab = rpc_slab_ref(u->slab);
 	if (s->next == s->rows.count || got == FAILED) {
 		source_put(u->src, s->block);
 		s->block = NULL;
@@ -249,13 +289,19 @@ static enum status next_message(struct run *u, struct slot *s, struct message *m
 	return got == FAILED ? u->status : OK;
 }
 
+static void count_message(struct run *u, const struct message *m)
+{
+	u->res->messages++;
+	u->res->roots += m->root;
+	u->res->bytes += m->size;
+}
+
 // ---- A bulk
 // -------------------------------------------------------------------------------------------------------------
 
-static void burst_end(struct run *u, struct slot *s)
+// The turn of s is over.
+static void turn_end(struct run *u, struct slot *s)
 {
-	s->burst_messages = 0;
-	s->burst_bytes = 0;
 	if (u->bursting == s)
 		u->bursting = NULL;
 }
@@ -285,29 +331,30 @@ static void ready_remove(struct run *u, struct slot *s)
 	s->is_ready = false;
 }
 
-static void send(struct run *u, struct slot *s, const struct message *m)
+// Sends the next message of the burst.
+static void send(struct run *u, struct slot *s)
 {
-	bool burst_ends, last = s->next == s->rows.count;
+	const struct message *m = &s->burst.message[s->burst.next++];
+	bool burst_ends = s->burst.next == s->burst.count;
+	bool last = burst_ends && s->next == s->rows.count;
 
-	s->burst_messages++;
-	s->burst_bytes += m->size;
-	burst_ends = s->burst_messages == BURST_MESSAGES || s->burst_bytes >= BURST_BYTES;
 	bulk_rows_sent(&s->rows, m->index, m->size, m->root);
+	count_message(u, m);
+	s->opening = false;
 	s->closed = last;
-	burst_ends = burst_ends || s->handed == 0;
-	rpc_stream_send(s->stream, u->slab, m->data, m->size,
+	rpc_stream_send(s->stream, s->burst.slab, m->data, m->size,
 			last	     ? RPC_LAST
 			: burst_ends ? 0
 				     : RPC_MORE);
-	s->handed++;
 	u->bursting = s;
-	if (last || burst_ends)
-		burst_end(u, s);
+	if (burst_ends)
+		turn_end(u, s);
 }
 
 static void slot_release(struct run *u, struct slot *s)
 {
-	burst_end(u, s);
+	turn_end(u, s);
+	burst_drop(u, s);
 	if (s->is_ready)
 		ready_remove(u, s);
 	source_put(u->src, s->block);
@@ -336,17 +383,16 @@ static void fail(struct run *u)
 // Opens the call of a bulk whose rows are set and sends its first message.
 static void bulk_open(struct run *u, struct slot *s)
 {
-	struct message m;
-
-	s->next = s->handed = 0;
+	s->next = 0;
+	s->opening = true;
 	s->closed = false;
-	if (next_message(u, s, &m) != OK) {
+	if (burst_fill(u, s) != OK) {
 		fail(u);
 		bulk_rows_end(&s->rows, UNSENT_NONE, UNSENT_CORPUS, &u->res->ledger);
 		slot_idle(u, s);
 		return;
 	}
-	if (!m.data) { // every row was refused
+	if (s->burst.count == 0) { // every row was refused
 		bulk_rows_end(&s->rows, UNSENT_NONE, UNSENT_STOPPED, &u->res->ledger);
 		slot_idle(u, s);
 		return;
@@ -357,7 +403,7 @@ static void bulk_open(struct run *u, struct slot *s)
 		s->first_ns = clock_monotonic_ns();
 	if (u->o->rate_per_s == 0)
 		s->due_ns = s->first_ns;
-	send(u, s, &m);
+	send(u, s);
 }
 
 static void bulk_begin(struct run *u, uint64_t number)
@@ -389,18 +435,18 @@ static void start_due(struct run *u)
 // The stream can take the next message.
 static void go_on(struct run *u, struct slot *s)
 {
-	struct message m;
-
-	if (next_message(u, s, &m) != OK) {
+	if (s->burst.next < s->burst.count) {
+		send(u, s);
+	} else if (burst_fill(u, s) != OK) {
 		fail(u);
-		burst_end(u, s);
+		turn_end(u, s);
 		rpc_stream_cancel(s->stream);
-	} else if (!m.data) { // the rest was refused
+	} else if (s->burst.count == 0) { // the rest was refused
 		s->closed = true;
-		burst_end(u, s);
+		turn_end(u, s);
 		rpc_stream_half_close(s->stream);
 	} else {
-		send(u, s, &m);
+		send(u, s);
 	}
 }
 
@@ -418,7 +464,7 @@ static void go_on_ready(struct run *u)
 static void on_sent(struct run *u, struct slot *s, bool ok)
 {
 	if (!ok || s->closed) // the end of the call is on its way
-		burst_end(u, s);
+		turn_end(u, s);
 	else if (u->bursting && u->bursting != s)
 		ready_add(u, s);
 	else
@@ -610,17 +656,16 @@ static void drive_dry(struct run *u)
 
 	for (; u->next_bulk < u->res->bulks && u->rest == UNSENT_NONE; u->next_bulk++) {
 		uint64_t first = u->next_bulk * u->o->bulk;
-		struct message m;
-
 		bulk_rows_begin(&s->rows, first,
 				(uint32_t)u64_min(u->o->bulk, u->src->rows - first));
 		s->next = 0;
 		do {
-			if (next_message(u, s, &m) != OK)
+			if (burst_fill(u, s) != OK)
 				fail(u);
-			else if (m.data)
-				ledger_unsent(&u->res->ledger, UNSENT_DRY_RUN, 1);
-		} while (m.data && u->rest == UNSENT_NONE);
+			for (uint32_t i = 0; i < s->burst.count; i++)
+				count_message(u, &s->burst.message[i]);
+			ledger_unsent(&u->res->ledger, UNSENT_DRY_RUN, s->burst.count);
+		} while (s->next < s->rows.count && u->rest == UNSENT_NONE);
 		if (u->rest != UNSENT_NONE) {
 			ledger_unsent(&u->res->ledger, u->rest, s->rows.count - s->next);
 		} else if (*u->o->stop) {

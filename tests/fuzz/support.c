@@ -202,6 +202,7 @@ void fuzz_render(const struct dict *d, const struct recipe *r, const struct bloc
 		struct row full;
 		enum status s;
 
+		render_fetch_spans(&rb, row);
 		render_fetch(&rb, row);
 		s = render_row(&rb, row, TINY_EPOCH_MS, &out, &full, &e);
 		fuzz_check_error(s, &e);
