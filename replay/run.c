@@ -25,7 +25,8 @@
 
 #define BURST_MESSAGES 32
 #define BURST_BYTES (128 * KIB)
-#define TEXT_MAX_BYTES MIB // the column texts of one row
+#define BURST_ROOM (RPC_SLAB_SIZE / 2) // a slab holds whole bursts
+#define TEXT_MAX_BYTES MIB	       // the column texts of one row
 #define TICK_NS (50 * NS_PER_MS)
 #define ATTEMPTS_MAX 6
 #define BACKOFF_NS (100 * NS_PER_MS) // doubles with each attempt, times 0.5 .. 1
@@ -270,6 +271,8 @@ static enum status burst_fill(struct run *u, struct slot *s)
 	enum encoded got = REFUSED;
 
 	burst_drop(u, s);
+	if (u->slab && u->slab_free < BURST_ROOM)
+		slab_renew(u, RPC_SLAB_SIZE);
 	for (; s->next < s->rows.count && b->count < most && b->bytes < BURST_BYTES;
 	     s->next++) {
 		if (bulk_rows_is_refused(&s->rows, s->next))
