@@ -458,7 +458,7 @@ static size_t dotted_id(const struct render_block *rb, uint32_t row, char *out)
 	uint64_t thread =
 		THREAD_FIRST + (b->first_row + row) / SEQUENCES * THREADS + b->thread.v[row];
 	int64_t ms = rb->r->recipe->base_epoch_ms + in->id_clock_ms + rb->start_rel_ms[row];
-	char text[48];
+	char text[2 * DECIMAL_MAX + 2];
 	char *p = text + sizeof(text);
 	size_t size;
 

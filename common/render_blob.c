@@ -348,7 +348,7 @@ static size_t reference_size(const struct render_block *rb, uint32_t row)
 
 static size_t decimal_size(uint64_t v)
 {
-	char text[24];
+	char text[DECIMAL_MAX];
 	const char *begin = decimal_backward(text + sizeof(text), v);
 
 	return (size_t)(text + sizeof(text) - begin);
@@ -483,17 +483,14 @@ static void fetch(const void *from, size_t size_bytes)
 		__builtin_prefetch(p + at);
 }
 
-// One entry of a column, which may be empty.
-static void fetch_entry(const void *column, size_t index, size_t entry_bytes)
-{
-	__builtin_prefetch((const void *)((uintptr_t)column + index * entry_bytes));
-}
-
 void render_fetch_spans(const struct render_block *rb, uint32_t row)
 {
 	uint32_t first = rb->first_span[row];
 
 	fetch(&rb->span[first], (rb->first_span[row + 1] - first) * sizeof(rb->span[0]));
+	fetch(&rb->id[row], sizeof(rb->id[0]));
+	fetch(&rb->id[row - rb->b->parent.v[row]], sizeof(rb->id[0]));
+	fetch(&rb->id[rb->trace_first[rb->trace_of[row]]], sizeof(rb->id[0]));
 }
 
 void render_fetch(const struct render_block *rb, uint32_t row)

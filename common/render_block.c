@@ -119,6 +119,17 @@ struct hole_cursor {
 	uint32_t number, hex, word, inner;
 };
 
+// Asks for the templates of a row, as if its own operation had them all.
+static void fetch_templates(const struct render_block *rb, uint32_t row)
+{
+	const struct block *b = rb->b;
+	uint32_t own = rb->r->dict->operation[b->operation.v[row]].first_template;
+
+	for (uint32_t i = rb->first_span[row]; i < rb->first_span[row + 1]; i++)
+		fetch_entry(rb->r->template, own + b->template.v[i] / 2,
+			    sizeof(*rb->r->template));
+}
+
 static void set_spans_of_row(struct render_block *rb, uint32_t row, struct hole_cursor *at)
 {
 	const struct block *b = rb->b;
@@ -214,7 +225,10 @@ void render_block_set(struct render_block *rb, const struct block *b)
 	set_rows(rb);
 	set_callees(rb);
 	render_set_ids(rb);
-	for (uint32_t row = 0; row < rb->rows; row++)
+	for (uint32_t row = 0; row < rb->rows; row++) {
+		if (row + 2 < rb->rows)
+			fetch_templates(rb, row + 2);
 		set_spans_of_row(rb, row, &at);
+	}
 	set_order(rb);
 }

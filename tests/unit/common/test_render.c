@@ -5,6 +5,8 @@
 
 #include "common/pb.h"
 #include "common/render.h"
+#include "common/render_private.h"
+#include "common/rng.h"
 
 #define EPOCH INT64_C(1717200000000)
 #define BASE INT64_C(1767225600000)
@@ -423,6 +425,31 @@ static void an_area_too_small_is_refused(void **state)
 	assert_fails(render_row(&f->rb, 0, EPOCH, &f->out, &r, &e), e, ERR_LIMIT, e.text);
 }
 
+static void check_decimal(uint64_t v)
+{
+	char text[DECIMAL_MAX + 1], wanted[32];
+
+	snprintf(wanted, sizeof(wanted), "%llu", (unsigned long long)v);
+	text[DECIMAL_MAX] = '\0';
+	assert_string_equal(decimal_backward(text + DECIMAL_MAX, v), wanted);
+}
+
+static void decimals_are_those_of_printf(void **state)
+{
+	uint64_t power = 1;
+
+	(void)state;
+	for (uint64_t v = 0; v < 20000; v++)
+		check_decimal(v);
+	for (unsigned digits = 1; digits <= 20; digits++, power *= 10) {
+		for (uint64_t i = 0; i < 10; i++)
+			check_decimal(power - 5 + i);
+	}
+	for (uint64_t i = 0; i < 20000; i++)
+		check_decimal(rng_draw(1, i) >> i % 64);
+	check_decimal(UINT64_MAX);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -433,6 +460,7 @@ int main(void)
 		T(output_order_is_by_start),
 		T(late_rows_and_copies_have_their_places),
 		T(epoch_moves_times_only),
+		T(decimals_are_those_of_printf),
 		T(an_area_too_small_is_refused),
 	};
 
