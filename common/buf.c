@@ -14,6 +14,11 @@ void buf_init(struct buf *b, size_t max_bytes)
 	*b = (struct buf){.max = max_bytes};
 }
 
+void buf_init_own(struct buf *b, size_t max_bytes)
+{
+	*b = (struct buf){.max = max_bytes, .own = true};
+}
+
 void buf_init_count(struct buf *b)
 {
 	*b = (struct buf){.max = SIZE_MAX, .count_only = true};
@@ -22,7 +27,7 @@ void buf_init_count(struct buf *b)
 void buf_free(struct buf *b)
 {
 	free(b->data);
-	*b = (struct buf){.max = b->max, .count_only = b->count_only};
+	*b = (struct buf){.max = b->max, .count_only = b->count_only, .own = b->own};
 }
 
 void buf_clear(struct buf *b)
@@ -56,6 +61,8 @@ static bool make_room(struct buf *b, size_t size_bytes, size_t spare)
 	if (capacity < need)
 		capacity = need;
 	data = realloc(b->data, capacity);
+	if (data == NULL && b->own)
+		mem_exhausted(1, capacity);
 	if (data == NULL) {
 		b->failed = true;
 		b->no_memory = true;

@@ -14,9 +14,13 @@ struct buf {
 	bool failed;	// sticky
 	bool no_memory; // failed because the system had none, not because of max
 	bool count_only;
+	bool own;
 };
 
 void buf_init(struct buf *b, size_t max_bytes); // allocates nothing yet
+// For sizes that we decide: no memory aborts as mem_alloc does, so there is nothing to check as
+// long as max is not passed.
+void buf_init_own(struct buf *b, size_t max_bytes);
 void buf_init_count(struct buf *b);
 void buf_free(struct buf *b);
 void buf_clear(struct buf *b); // size 0, failed reset, storage kept

@@ -5,6 +5,7 @@
 #ifndef COMMON_CORPUS_H
 #define COMMON_CORPUS_H
 
+#include "common/corpus_dir.h"
 #include "common/file.h"
 #include "common/manifest.h"
 
@@ -231,32 +232,66 @@ enum status corpus_overhead(const struct recipe *r, const struct about *a,
 			    struct view dict_bytes, struct corpus_overhead *out,
 			    struct err *e) MUST_CHECK;
 
+// A place between blocks: how many of each come before it in the corpus.
+struct corpus_position {
+	uint64_t block, trace, row;
+};
+
+struct corpus_writer_options {
+	const struct recipe *recipe;  // copied, as all of these
+	const struct about *about;    // title, description, licence; the others when set
+	struct view dict_bytes;	      // an encoded dict
+	int64_t epoch_ms;	      // default for exports
+	struct corpus_position first; // of the blocks that will be added
+	uint64_t end_block;	      // behind the last
+	uint64_t file_max_bytes;      // uncompressed bytes of a data file; 0: DATA_PAYLOAD_MAX
+	const struct digest *part_of; // may be NULL; manifest.part_of
+};
+
 struct corpus_writer;
-// Creates dir when missing; ERR_EXISTS with the remedy when it holds anything. recipe/about are
-// copied, dict_bytes (an encoded dict) too.
-enum status corpus_writer_open(struct corpus_writer **out, const char *dir,
-			       const struct recipe *r, const struct about *a,
-			       struct view dict_bytes, int64_t epoch_ms,
-			       struct err *e) MUST_CHECK;
-// Smaller data files than DATA_PAYLOAD_MAX: uncompressed bytes. Before the first block.
-void corpus_writer_set_file_max(struct corpus_writer *w, uint64_t payload_bytes);
-// Blocks in order, from 0. Starts a new data file when the payload would pass DATA_PAYLOAD_MAX.
+// Writes into dir (borrowed until the writer ends), a fresh or unfinished one; ERR_EXISTS when
+// a fresh one has data files of these blocks.
+enum status corpus_writer_open(struct corpus_writer **out, struct corpus_dir *dir,
+			       const struct corpus_writer_options *o, struct err *e) MUST_CHECK;
+// Takes over what an earlier writer left from the next block on, each block's digest compared:
+// whole data files, then the whole blocks of an unfinished one. The block to go on with is
+// next->block (first.block of the options when nothing is there); blocks next->block ..
+// *until - 1 are missing. Repeat after having added these and called corpus_writer_end_file,
+// until both are end_block. ERR_DAMAGED names a data file to remove.
+enum status corpus_writer_keep(struct corpus_writer *w, struct corpus_position *next,
+			       uint64_t *until, struct err *e) MUST_CHECK;
+// Blocks in order. Starts a new data file when the payload would pass file_max_bytes.
 enum status corpus_writer_add(struct corpus_writer *w, const struct block_header *h,
 			      const struct buf *frame, struct err *e) MUST_CHECK;
-// Seek table, sync, rename, then the manifest. Frees w. *m (may be NULL) receives the manifest;
-// caller frees it.
+// The next block begins a new data file.
+enum status corpus_writer_end_file(struct corpus_writer *w, struct err *e) MUST_CHECK;
+// Seek table, sync, rename, then the manifest, then the checkpoint goes. Frees w. *m (may be
+// NULL) receives the manifest; caller frees it.
 enum status corpus_writer_finish(struct corpus_writer *w, struct manifest *m,
 				 struct err *e) MUST_CHECK;
-void corpus_writer_abort(struct corpus_writer *w); // removes .part files; NULL is fine
+// NULL is fine. The .part file stays when dir has a checkpoint, else it goes.
+void corpus_writer_abort(struct corpus_writer *w);
 uint64_t corpus_writer_bytes(const struct corpus_writer *w); // stored so far
 
 // ---- Reading
 // --------------------------------------------------------------------------------------------------------
 
+// Blocks that one manifest stands for: corpus.json, or that of a shard.
+struct corpus_part {
+	char name[SHARD_NAME_SIZE]; // of the manifest
+	uint64_t first_block, end_block;
+	struct digest digest; // as struct manifest.digest
+};
+
 // Shared by threads after opening: everything in it is read-only then.
 struct corpus {
 	char *dir; // owned
+	// Of several shards: files and totals of those that are there, between which blocks may
+	// be missing; digest all zero, is_known false.
 	struct manifest manifest;
+	bool digest_is_known;
+	struct corpus_part *part; // owned, ascending
+	size_t part_count;
 	struct dict dict;
 	struct view recipe_bytes, dict_bytes;
 	// private to corpus_read.c
@@ -264,11 +299,17 @@ struct corpus {
 	struct arena arena;
 };
 
-// Opens manifest, data files and seek tables, decodes the dictionary. Data files that the
-// manifest names and that are not there are left out (a partial corpus); none at all is
-// ERR_NOT_FOUND. ERR_* name the file and the remedy.
+// Opens manifest, data files and seek tables, decodes the dictionary. Without corpus.json the
+// manifests of shards are taken that are there. Data files that a manifest names and that are
+// not there are left out (a partial corpus); none at all is ERR_NOT_FOUND. ERR_* name the file
+// and the remedy.
 enum status corpus_open(struct corpus *c, const char *dir, struct err *e) MUST_CHECK;
+// The same from the manifests of shards, whether there is a corpus.json or not.
+enum status corpus_open_shards(struct corpus *c, const char *dir, struct err *e) MUST_CHECK;
 void corpus_close(struct corpus *c); // null state: all zero
+// The blocks that the manifests name are within [first, end); some may be missing.
+uint64_t corpus_first_block(const struct corpus *c);
+uint64_t corpus_end_block(const struct corpus *c);
 bool corpus_has_block(const struct corpus *c, uint64_t number);
 enum status corpus_block_header(const struct corpus *c, uint64_t number, struct block_header *h,
 				struct err *e) MUST_CHECK;
@@ -282,5 +323,28 @@ void block_reader_free(struct block_reader *r);
 // until the next call. Errors: "FILE: block N: ...".
 enum status corpus_read_block(const struct corpus *c, struct block_reader *r, uint64_t number,
 			      struct block *b, struct view *payload, struct err *e) MUST_CHECK;
+
+// Header and frame of a block as they are stored, its stored digest compared; frame is cleared
+// first.
+enum status corpus_read_stored(const struct corpus *c, struct block_reader *r, uint64_t number,
+			       struct block_header *h, struct buf *frame,
+			       struct err *e) MUST_CHECK;
+// Digests (stored and content) and structure of one block without the checks against the
+// dictionary.
+enum status corpus_check_block(const struct corpus *c, struct block_reader *r, uint64_t number,
+			       struct err *e) MUST_CHECK;
+// Structure of a data file: every frame, header, seek table, its stored digest, and copies of
+// recipe, dictionary and about.
+enum status corpus_check_file(const struct corpus *c, size_t file_index,
+			      struct err *e) MUST_CHECK;
+
+// ---- Shards
+// ---------------------------------------------------------------------------------------------------------
+
+// Reads the manifests of shards in a folder into *m and *part as described at struct corpus.
+// *count 0: there are none. ERR_FORMAT when two of them are not of the same corpus or overlap;
+// names both.
+enum status corpus_shards_read(const char *dir, struct manifest *m, struct corpus_part **part,
+			       size_t *count, struct err *e) MUST_CHECK;
 
 #endif

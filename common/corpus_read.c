@@ -291,48 +291,77 @@ static enum status open_files(struct corpus *c, struct err *e)
 	return s;
 }
 
-static enum status open_manifest(struct corpus *c, struct err *e)
+static enum status read_manifest(struct corpus *c, const char *path, struct err *e)
+{
+	struct manifest *m = &c->manifest;
+	struct buf text;
+	enum status s = file_read_all(path, MANIFEST_MAX_BYTES, &text, e);
+
+	if (s == OK) {
+		s = manifest_parse((const char *)text.data, text.size, m, e);
+		if (s != OK && e != NULL)
+			err_prefix(e, "%s", path);
+	}
+	buf_free(&text);
+	if (s != OK)
+		return s;
+	c->part = mem_zalloc(1, sizeof(*c->part));
+	c->part_count = 1;
+	*c->part = (struct corpus_part){MANIFEST_NAME, m->file[0].first_block,
+					m->file[0].first_block + m->blocks, m->digest};
+	return OK;
+}
+
+static enum status open_manifest(struct corpus *c, bool shards, struct err *e)
 {
 	char *self = path_join(c->dir, "."), *path = path_join(c->dir, MANIFEST_NAME);
-	struct buf text;
-	enum status s;
+	enum status s = OK;
 
-	buf_init(&text, 0);
 	if (!file_exists(c->dir))
 		s = err_set(e, ERR_NOT_FOUND, "%s: no such folder", c->dir);
 	else if (!file_exists(self))
 		s = err_set(e, ERR_NOT_FOUND,
 			    "%s: not a folder; a corpus is a folder with " MANIFEST_NAME,
 			    c->dir);
-	else if (!file_exists(path))
+	else if (!shards && file_exists(path))
+		s = read_manifest(c, path, e);
+	else
+		s = corpus_shards_read(c->dir, &c->manifest, &c->part, &c->part_count, e);
+	if (s == OK && c->part_count == 0 && shards)
+		s = err_set(e, ERR_NOT_FOUND, "%s: has no finished shards (corpus.I-of-N.json)",
+			    c->dir);
+	else if (s == OK && c->part_count == 0)
 		s = err_set(e, ERR_NOT_FOUND,
 			    "%s: not there; the folder is not a corpus, or writing it was "
 			    "not finished",
 			    path);
-	else
-		s = file_read_all(path, MANIFEST_MAX_BYTES, &text, e);
-	if (s == OK) {
-		s = manifest_parse((const char *)text.data, text.size, &c->manifest, e);
-		if (s != OK && e != NULL)
-			err_prefix(e, "%s", path);
-	}
-	buf_free(&text);
+	c->digest_is_known = c->part_count == 1;
 	free(path);
 	free(self);
 	return s;
 }
 
-enum status corpus_open(struct corpus *c, const char *dir, struct err *e)
+static enum status open_any(struct corpus *c, const char *dir, bool shards, struct err *e)
 {
 	enum status s;
 
 	*c = (struct corpus){.dir = mem_strdup(dir)};
-	s = open_manifest(c, e);
+	s = open_manifest(c, shards, e);
 	if (s == OK)
 		s = open_files(c, e);
 	if (s != OK)
 		corpus_close(c);
 	return s;
+}
+
+enum status corpus_open(struct corpus *c, const char *dir, struct err *e)
+{
+	return open_any(c, dir, false, e);
+}
+
+enum status corpus_open_shards(struct corpus *c, const char *dir, struct err *e)
+{
+	return open_any(c, dir, true, e);
 }
 
 void corpus_close(struct corpus *c)
@@ -346,6 +375,7 @@ void corpus_close(struct corpus *c)
 		free(c->files);
 	}
 	manifest_free(&c->manifest);
+	free(c->part);
 	arena_free(&c->arena);
 	free(c->dir);
 	*c = (struct corpus){0};
@@ -372,6 +402,16 @@ static size_t file_of_block(const struct corpus *c, uint64_t number)
 	return SIZE_MAX;
 }
 
+uint64_t corpus_first_block(const struct corpus *c)
+{
+	return c->part[0].first_block;
+}
+
+uint64_t corpus_end_block(const struct corpus *c)
+{
+	return c->part[c->part_count - 1].end_block;
+}
+
 bool corpus_has_block(const struct corpus *c, uint64_t number)
 {
 	size_t i = file_of_block(c, number);
@@ -390,8 +430,7 @@ static enum status find_block(const struct corpus *c, uint64_t number,
 		return err_set(e, ERR_NOT_FOUND,
 			       "%s: there is no block %" PRIu64 ", blocks are %" PRIu64
 			       "..%" PRIu64,
-			       c->dir, number, c->manifest.file[0].first_block,
-			       c->manifest.file[0].first_block + c->manifest.blocks - 1);
+			       c->dir, number, corpus_first_block(c), corpus_end_block(c) - 1);
 	*f = &c->files->file[i];
 	if (!(*f)->present)
 		return err_set(e, ERR_NOT_FOUND,
@@ -458,7 +497,7 @@ struct block_reader *block_reader_new(void)
 
 	r->zstd = ZSTD_createDCtx();
 	if (r->zstd == NULL)
-		abort(); // some kilobytes at start
+		mem_exhausted(1, 0); // some kilobytes at start
 	r->in.fd = -1;
 	buf_init(&r->stored, 2 * BLOCK_PAYLOAD_MAX);
 	buf_init(&r->payload, BLOCK_PAYLOAD_MAX);
@@ -545,5 +584,30 @@ enum status corpus_read_block(const struct corpus *c, struct block_reader *r, ui
 		s = block_matches_header(b, &h, e);
 	if (s == OK && payload != NULL)
 		*payload = (struct view){(const char *)r->payload.data, r->payload.size};
+	return in_block(f->path, number, s, e);
+}
+
+enum status corpus_read_stored(const struct corpus *c, struct block_reader *r, uint64_t number,
+			       struct block_header *h, struct buf *frame, struct err *e)
+{
+	const struct data_file *f;
+	uint64_t offset, size;
+	enum status s = find_block(c, number, &f, &offset, &size, e);
+
+	if (s == OK)
+		s = read_stored(r, f, offset, size, e);
+	if (s != OK)
+		return s;
+	s = get_header(r->stored.data, number, size, h, e);
+	if (s == OK)
+		s = frame_check_digest(r->stored.data + BLOCK_HEADER_SIZE,
+				       r->stored.size - BLOCK_HEADER_SIZE, h->stored,
+				       "stored bytes", e);
+	if (s == OK) {
+		buf_clear(frame);
+		buf_put(frame, r->stored.data + BLOCK_HEADER_SIZE,
+			r->stored.size - BLOCK_HEADER_SIZE);
+		s = buf_check(frame, "frame", e);
+	}
 	return in_block(f->path, number, s, e);
 }

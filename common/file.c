@@ -157,6 +157,93 @@ void file_in_close(struct file_in *f)
 	f->fd = -1;
 }
 
+// ---- Locks ---------------------------------------------------------------------------------
+
+#define HOLDER_SIZE 128
+
+static enum status lock_is_held(const struct file_lock *l, struct err *e)
+{
+	struct flock other = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char holder[HOLDER_SIZE] = "";
+	ssize_t n = pread(l->fd, holder, sizeof(holder) - 1, 0);
+
+	if (n > 0)
+		holder[strcspn(holder, "\n")] = '\0';
+	else if (fcntl(l->fd, F_GETLK, &other) == 0 && other.l_type != F_UNLCK)
+		snprintf(holder, sizeof(holder), "process %ld", (long)other.l_pid);
+	return err_set(e, ERR_EXISTS,
+		       "%s: in use by %s; let it finish, or end it and go on with --resume",
+		       l->path, holder[0] != '\0' ? holder : "another process");
+}
+
+// For lock_is_held; the lock does not need it.
+static void write_holder(const struct file_lock *l)
+{
+	char host[64] = "?", text[HOLDER_SIZE];
+	int size;
+
+	gethostname(host, sizeof(host) - 1);
+	size = snprintf(text, sizeof(text), "process %ld on %s\n", (long)getpid(), host);
+	if (ftruncate(l->fd, 0) != 0 || pwrite(l->fd, text, (size_t)size, 0) != size)
+		return;
+}
+
+static enum status try_lock(struct file_lock *l, bool *stale, struct err *e)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat mine, there;
+	enum status st;
+
+	*stale = false;
+	l->fd = open_retry(l->path, O_RDWR | O_CREAT, 0666);
+	if (l->fd < 0)
+		return open_error(e, errno, "open the lock file", l->path);
+	if (fcntl(l->fd, F_SETLK, &whole) != 0) {
+		st = errno == EACCES || errno == EAGAIN
+			     ? lock_is_held(l, e)
+			     : err_set_errno(e, ERR_IO, errno, "%s: cannot lock", l->path);
+	} else {
+		// Its holder may have removed it in between: then it locks nobody out.
+		*stale = fstat(l->fd, &mine) != 0 || stat(l->path, &there) != 0 ||
+			 mine.st_ino != there.st_ino || mine.st_dev != there.st_dev;
+		st = OK;
+	}
+	if (st != OK || *stale) {
+		close(l->fd);
+		l->fd = -1;
+	}
+	return st;
+}
+
+enum status file_lock_take(struct file_lock *l, const char *path, struct err *e)
+{
+	bool stale = true;
+	enum status st = OK;
+
+	*l = (struct file_lock){.fd = -1, .path = mem_strdup(path)};
+	while (st == OK && stale)
+		st = try_lock(l, &stale, e);
+	if (st == OK) {
+		write_holder(l);
+		return OK;
+	}
+	free(l->path);
+	*l = (struct file_lock){.fd = -1};
+	return st;
+}
+
+void file_lock_release(struct file_lock *l)
+{
+	if (l->path == NULL)
+		return;
+	unlink(l->path);
+	close(l->fd);
+	free(l->path);
+	*l = (struct file_lock){.fd = -1};
+}
+
+// ---- Writing -------------------------------------------------------------------------------
+
 static enum status exists_error(struct err *e, const char *path)
 {
 	return err_set(
@@ -173,21 +260,33 @@ static bool name_is_taken(const char *path)
 	return lstat(path, &s) == 0;
 }
 
-static enum status open_part(struct file_out *f, const char *path, struct err *e)
+char *path_part(const char *path)
 {
 	size_t size = strlen(path);
+	char *part = mem_alloc(size + sizeof(".part"));
+
+	memcpy(part, path, size);
+	memcpy(part + size, ".part", sizeof(".part"));
+	return part;
+}
+
+static enum status open_part(struct file_out *f, const char *path, int flags, struct err *e)
+{
+	struct stat s;
 	enum status st;
 
 	*f = (struct file_out){.fd = -1};
 	f->path = mem_strdup(path);
-	f->part = mem_alloc(size + sizeof(".part"));
-	memcpy(f->part, path, size);
-	memcpy(f->part + size, ".part", sizeof(".part"));
-	f->fd = open_retry(f->part, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	f->part = path_part(path);
+	// A file that is there may be the final one under its other name, when its writer was
+	// stopped between link() and unlink(): it is not truncated but makes room.
+	if ((flags & O_CREAT) != 0 && lstat(f->part, &s) == 0 && S_ISREG(s.st_mode))
+		unlink(f->part);
+	f->fd = open_retry(f->part, O_WRONLY | flags, 0666);
 	if (f->fd >= 0)
 		return OK;
 	st = open_error(e, errno, "open for writing", f->part);
-	file_out_abort(f);
+	file_out_leave(f);
 	return st;
 }
 
@@ -196,12 +295,33 @@ enum status file_out_open(struct file_out *f, const char *path, struct err *e)
 	*f = (struct file_out){.fd = -1};
 	if (name_is_taken(path))
 		return exists_error(e, path);
-	return open_part(f, path, e);
+	return open_part(f, path, O_CREAT | O_TRUNC, e);
+}
+
+enum status file_out_reopen(struct file_out *f, const char *path, uint64_t keep_bytes,
+			    struct err *e)
+{
+	enum status st;
+
+	*f = (struct file_out){.fd = -1};
+	if (name_is_taken(path))
+		return exists_error(e, path);
+	st = open_part(f, path, 0, e);
+	if (st != OK)
+		return st;
+	f->size = keep_bytes;
+	if (ftruncate(f->fd, (off_t)keep_bytes) != 0 ||
+	    lseek(f->fd, (off_t)keep_bytes, SEEK_SET) < 0) {
+		st = err_set_errno(e, ERR_IO, errno, "%s: cannot cut it at byte %llu", f->part,
+				   (unsigned long long)keep_bytes);
+		file_out_leave(f);
+	}
+	return st;
 }
 
 enum status file_out_replace(struct file_out *f, const char *path, struct err *e)
 {
-	return open_part(f, path, e);
+	return open_part(f, path, O_CREAT | O_TRUNC, e);
 }
 
 enum status file_out_write(struct file_out *f, const void *data, size_t size_bytes,
@@ -298,10 +418,15 @@ enum status file_out_commit(struct file_out *f, bool replace, struct err *e)
 
 void file_out_abort(struct file_out *f)
 {
-	if (f->fd >= 0)
-		close(f->fd);
 	if (f->part != NULL)
 		unlink(f->part);
+	file_out_leave(f);
+}
+
+void file_out_leave(struct file_out *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
 	free(f->path);
 	free(f->part);
 	*f = (struct file_out){.fd = -1};
@@ -311,7 +436,8 @@ enum status file_write_all(const char *path, const void *data, size_t size_bytes
 			   struct err *e)
 {
 	struct file_out f;
-	enum status st = replace ? open_part(&f, path, e) : file_out_open(&f, path, e);
+	enum status st = replace ? open_part(&f, path, O_CREAT | O_TRUNC, e)
+				 : file_out_open(&f, path, e);
 
 	if (st != OK)
 		return st;
@@ -332,38 +458,81 @@ bool file_exists(const char *path)
 
 enum status file_make_dir(const char *path, struct err *e)
 {
+	size_t size = strlen(path);
 	struct stat s;
+	bool is_new = mkdir(path, 0777) == 0;
+	int sys_errno = errno;
+	char *plain;
+	enum status st;
 
-	if (mkdir(path, 0777) == 0)
-		return OK;
-	if (errno != EEXIST)
-		return open_error(e, errno, "make the folder", path);
-	if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
-		return OK;
-	return err_set(e, ERR_EXISTS, "%s: exists already and is not a folder", path);
+	if (!is_new && stat(path, &s) == 0)
+		return S_ISDIR(s.st_mode)
+			       ? OK
+			       : err_set(e, ERR_EXISTS,
+					 "%s: exists already and is not a folder", path);
+	if (!is_new && sys_errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND,
+			       "%s: the folder that it shall be in does not exist; make that "
+			       "first (mkdir -p)",
+			       path);
+	if (!is_new)
+		return open_error(e, sys_errno, "make the folder", path);
+	plain = mem_strdup(path);
+	while (size > 1 && plain[size - 1] == '/')
+		plain[--size] = '\0';
+	st = sync_folder_of(plain, e);
+	free(plain);
+	return st;
+}
+
+enum status file_list_dir(const char *path,
+			  enum status (*entry)(void *ctx, const char *name, struct err *e),
+			  void *ctx, struct err *e)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *found;
+	enum status st = OK;
+
+	if (dir == NULL)
+		return open_error(e, errno, "list the folder", path);
+	while (st == OK) {
+		errno = 0;
+		found = readdir(dir);
+		if (found == NULL) {
+			if (errno != 0)
+				st = err_set_errno(e, ERR_IO, errno,
+						   "%s: cannot list the folder", path);
+			break;
+		}
+		if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0)
+			st = entry(ctx, found->d_name, e);
+	}
+	closedir(dir);
+	return st;
+}
+
+static enum status entry_is_there(void *ctx, const char *name, struct err *e)
+{
+	(void)name;
+	(void)e;
+	*(bool *)ctx = false;
+	return OK;
 }
 
 enum status file_dir_is_empty(const char *path, bool *empty, struct err *e)
 {
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	int sys_errno;
-
-	if (dir == NULL)
-		return open_error(e, errno, "list the folder", path);
 	*empty = true;
-	do {
-		errno = 0;
-		entry = readdir(dir);
-		sys_errno = errno;
-		if (entry != NULL && strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			*empty = false;
-	} while (entry != NULL && *empty);
-	closedir(dir);
-	if (entry == NULL && sys_errno != 0)
-		return err_set_errno(e, ERR_IO, sys_errno, "%s: cannot list the folder", path);
-	return OK;
+	return file_list_dir(path, entry_is_there, empty, e);
+}
+
+void file_remove(const char *path)
+{
+	(void)unlink(path);
+}
+
+void file_remove_empty_dir(const char *path)
+{
+	(void)rmdir(path);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -271,7 +271,7 @@ struct corpus_digest *corpus_digest_new(uint32_t content_version, struct view re
 
 	c->state = XXH3_createState();
 	if (c->state == NULL)
-		abort(); // half a kilobyte at start
+		mem_exhausted(1, 0); // half a kilobyte at start
 	XXH3_128bits_reset(c->state);
 	store_le32(version, content_version);
 	XXH3_128bits_update(c->state, version, sizeof(version));
@@ -301,13 +301,21 @@ struct digest corpus_digest_final(struct corpus_digest *c)
 
 #define OWN_DIGEST_KEY "\"manifest_xxh3\": \""
 
+static char *copy_text(const char *text)
+{
+	return mem_strdup(text != NULL ? text : "");
+}
+
+void about_copy(struct about *out, const struct about *a)
+{
+	*out = (struct about){copy_text(a->title), copy_text(a->description),
+			      copy_text(a->licence), copy_text(a->generator),
+			      copy_text(a->zstd_version)};
+}
+
 void manifest_free(struct manifest *m)
 {
-	free(m->about.title);
-	free(m->about.description);
-	free(m->about.licence);
-	free(m->about.generator);
-	free(m->about.zstd_version);
+	about_free(&m->about);
 	for (size_t i = 0; i < m->file_count; i++)
 		free(m->file[i].name);
 	free(m->file);
@@ -381,7 +389,7 @@ static struct digest own_digest(const char *text, size_t size_bytes, size_t at)
 	struct digest d;
 
 	if (state == NULL)
-		abort();
+		mem_exhausted(1, 0);
 	XXH3_128bits_reset(state);
 	XXH3_128bits_update(state, text, at);
 	XXH3_128bits_update(state, zeros, DIGEST_TEXT_SIZE - 1);
@@ -429,6 +437,13 @@ enum status manifest_format(const struct manifest *m, struct buf *out, struct er
 		   "  \"rows\": %" PRIu64 ",\n  \"traces\": %" PRIu64
 		   ",\n  \"blocks\": %" PRIu64 ",\n",
 		   m->rows, m->traces, m->blocks);
+	if (m->shard.count > 0)
+		buf_printf(out, "  \"shard\": %u,\n  \"shards\": %u,\n", m->shard.index,
+			   m->shard.count);
+	if (m->is_part) {
+		digest_text(m->part_of, text);
+		buf_printf(out, "  \"part_of\": \"%s\",\n", text);
+	}
 	buf_put_view(out, VIEW("  \"recipe\": "));
 	recipe_format(&m->recipe, out);
 	buf_put_view(out, VIEW(",\n"));
@@ -572,6 +587,29 @@ static void parse_files(struct members *p, const json_t *array, struct manifest 
 	}
 }
 
+static void parse_part(struct members *p, const json_t *root, struct manifest *m)
+{
+	m->is_part = json_object_get(root, "part_of") != NULL;
+	if (m->is_part)
+		m->part_of = member_digest(p, root, "part_of");
+	if (json_object_get(root, "shards") == NULL)
+		return;
+	m->shard.index = (uint32_t)member_u64(p, root, "shard", SHARDS_MAX - 1);
+	m->shard.count = (uint32_t)member_u64(p, root, "shards", SHARDS_MAX);
+	if (m->shard.index >= m->shard.count)
+		member_wrong(p, "shard", "is not one of that many");
+}
+
+// Blocks of a shard are those that belong to it.
+static void check_shard(struct members *p, const struct manifest *m)
+{
+	uint64_t first, end;
+
+	shard_range(m->shard, recipe_blocks(&m->recipe), &first, &end);
+	if (m->shard.count > 0 && (m->file[0].first_block != first || m->blocks != end - first))
+		member_wrong(p, "files", "are not those of the shard");
+}
+
 // Files follow each other without gaps, and their sums are the totals.
 static void check_sums(struct members *p, const struct manifest *m)
 {
@@ -620,7 +658,11 @@ static void parse_manifest(struct members *p, const json_t *root, struct manifes
 	if (p->status == OK && (uint64_t)m->epoch_ms < EPOCH_MIN_MS)
 		member_wrong(p, "epoch_ms", "is not an integer within its range");
 	if (p->status == OK)
+		parse_part(p, root, m);
+	if (p->status == OK)
 		check_sums(p, m);
+	if (p->status == OK)
+		check_shard(p, m);
 }
 
 // Offset of the 32 digits of the manifest's own digest; SIZE_MAX when they are not there.

@@ -5,6 +5,7 @@
 #define COMMON_MANIFEST_H
 
 #include "common/buf.h"
+#include "common/shard.h"
 
 #define FORMAT_VERSION 1u  // layout of files and messages
 #define CONTENT_VERSION 0u // content made from a recipe; 0 until the generator is finished
@@ -88,6 +89,8 @@ struct about {
 	char *title, *description, *licence, *generator, *zstd_version; // owned, may be NULL
 };
 
+void about_copy(struct about *out, const struct about *a);
+
 struct manifest_file {
 	char *name;	       // owned, relative to the corpus folder
 	uint64_t size;	       // stored bytes
@@ -102,7 +105,11 @@ struct manifest {
 	struct about about;
 	uint64_t rows, traces, blocks;
 	int64_t epoch_ms;     // default for exports
-	struct digest digest; // corpus content digest
+	struct digest digest; // of recipe, dictionary and the blocks of its files: the corpus
+			      // digest when these are all
+	struct shard shard;    // the one that it is the manifest of, or none
+	bool is_part;	       // cut out of a whole corpus
+	struct digest part_of; // its digest, if so
 	struct manifest_file *file;
 	size_t file_count;
 };

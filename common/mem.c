@@ -12,9 +12,12 @@
 #define CHUNK_SIZE_FIRST (64 * KIB)
 #define CHUNK_SIZE_MAX (1 * MIB)
 
-static _Noreturn void out_of_memory(size_t count, size_t size_bytes)
+_Noreturn void mem_exhausted(size_t count, size_t size_bytes)
 {
-	fprintf(stderr, "out of memory: %zu x %zu bytes wanted\n", count, size_bytes);
+	if (size_bytes > 0)
+		fprintf(stderr, "out of memory: %zu x %zu bytes wanted\n", count, size_bytes);
+	else
+		fputs("out of memory\n", stderr);
 	abort();
 }
 
@@ -23,7 +26,7 @@ void *mem_alloc(size_t size_bytes)
 	void *p = malloc(size_bytes > 0 ? size_bytes : 1);
 
 	if (p == NULL)
-		out_of_memory(1, size_bytes);
+		mem_exhausted(1, size_bytes);
 	return p;
 }
 
@@ -32,7 +35,7 @@ void *mem_zalloc(size_t count, size_t size_bytes)
 	void *p = count > 0 && size_bytes > 0 ? calloc(count, size_bytes) : calloc(1, 1);
 
 	if (p == NULL)
-		out_of_memory(count, size_bytes);
+		mem_exhausted(count, size_bytes);
 	return p;
 }
 
@@ -41,10 +44,10 @@ void *mem_realloc(void *p, size_t count, size_t size_bytes)
 	size_t total;
 
 	if (!size_mul(count, size_bytes, &total))
-		out_of_memory(count, size_bytes);
+		mem_exhausted(count, size_bytes);
 	p = realloc(p, total > 0 ? total : 1);
 	if (p == NULL)
-		out_of_memory(count, size_bytes);
+		mem_exhausted(count, size_bytes);
 	return p;
 }
 

@@ -8,6 +8,10 @@
 
 // For sizes known at start (tables, contexts): never returns NULL; prints one message and
 // aborts.
+// What the functions below do when there is no memory: one message, abort. For libraries that
+// allocate some kilobytes at start.
+_Noreturn void mem_exhausted(size_t count, size_t size_bytes);
+
 void *mem_alloc(size_t size_bytes);
 void *mem_zalloc(size_t count, size_t size_bytes);
 void *mem_realloc(void *p, size_t count, size_t size_bytes);

@@ -230,7 +230,7 @@ static uint32_t put_columns(struct buf *out, struct column_list *l, size_t room,
 	uint32_t count = 0, n = GROUP;
 	struct buf group;
 
-	buf_init(&group, SQL_MAX);
+	buf_init_own(&group, SQL_MAX);
 	while (n == GROUP && count < most) {
 		size_t end = 0;
 
@@ -266,8 +266,8 @@ static uint32_t put_select(struct buf *out, uint32_t entity, uint32_t size, stru
 	struct column_list list = list_of(LIST_SELECT, entity, tables, d);
 	struct buf from, where;
 
-	buf_init(&from, SQL_MAX);
-	buf_init(&where, SQL_MAX);
+	buf_init_own(&from, SQL_MAX);
+	buf_init_own(&where, SQL_MAX);
 	buf_printf(&from, " FROM t_%s a", table);
 	for (uint32_t i = 1; i < tables; i++)
 		buf_printf(&from, " LEFT JOIN t_%s_%s %c ON %c.%s_id = a.id", table,

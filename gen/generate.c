@@ -332,6 +332,7 @@ struct run {
 	struct corpus_writer *writer;
 	struct progress progress;
 	uint64_t rows;
+	uint64_t bytes_before; // of an earlier run
 };
 
 static enum status run_work(void *ctx, unsigned worker, unsigned slot, uint64_t job,
@@ -352,7 +353,7 @@ static enum status run_consume(void *ctx, unsigned slot, uint64_t job, struct er
 	run->rows += r->header.rows;
 	if (s == OK && run->progress.log != NULL)
 		progress_show(&run->progress, clock_monotonic_ns(), run->rows,
-			      corpus_writer_bytes(run->writer));
+			      corpus_writer_bytes(run->writer) - run->bytes_before);
 	return s;
 }
 
@@ -380,59 +381,144 @@ static void run_deinit(struct run *run, unsigned threads)
 	free(run->result);
 }
 
+static struct corpus_position position_of(const struct plan *p, uint64_t block)
+{
+	const struct recipe *r = plan_recipe(p);
+	struct corpus_position at = {block, r->traces, r->spans};
+	struct plan_block b;
+	uint32_t *sizes;
+
+	if (block == recipe_blocks(r))
+		return at;
+	sizes = mem_zalloc(r->block_traces, sizeof(*sizes));
+	plan_block(p, block, &b, sizes);
+	free(sizes);
+	at.trace = b.first_trace;
+	at.row = b.first_row;
+	return at;
+}
+
+void generate_range(const struct generator *g, struct shard shard,
+		    struct corpus_position *first, struct corpus_position *end)
+{
+	uint64_t first_block, end_block;
+
+	shard_range(shard, recipe_blocks(plan_recipe(g->plan)), &first_block, &end_block);
+	*first = position_of(g->plan, first_block);
+	*end = position_of(g->plan, end_block);
+}
+
+static void fill_checkpoint(struct checkpoint *c, const struct generator *g,
+			    const struct generate_options *o)
+{
+	c->recipe = *plan_recipe(g->plan);
+	c->about.title = o->title == NULL ? NULL : mem_strdup(o->title);
+	c->about.description = o->description == NULL ? NULL : mem_strdup(o->description);
+	c->about.licence = o->licence == NULL ? NULL : mem_strdup(o->licence);
+	c->about.generator = mem_strdup("spangen " SPANGEN_VERSION);
+	c->about.zstd_version = mem_strdup(ZSTD_versionString());
+	c->zstd_level = (uint32_t)o->zstd_level;
+	c->file_max_bytes = o->file_max_bytes;
+}
+
 static enum status open_writer(const struct generator *g, const struct generate_options *o,
+			       const struct corpus_position *first, uint64_t end_block,
 			       struct corpus_writer **out, struct err *e)
 {
-	struct about about = {0};
 	const struct recipe *r = plan_recipe(g->plan);
+	bool fresh = o->dir->state == CORPUS_DIR_FRESH;
+	struct checkpoint c = {0};
+	const struct checkpoint *use = fresh ? &c : &o->dir->checkpoint;
+	struct corpus_writer_options w;
 	struct buf dict;
 	enum status s;
 
-	about.title = o->title == NULL ? NULL : mem_strdup(o->title);
-	about.description = o->description == NULL ? NULL : mem_strdup(o->description);
-	about.licence = o->licence == NULL ? NULL : mem_strdup(o->licence);
-	about.generator = mem_strdup("spangen " SPANGEN_VERSION);
-	about.zstd_version = mem_strdup(ZSTD_versionString());
+	*out = NULL;
+	fill_checkpoint(&c, g, o);
+	w = (struct corpus_writer_options){
+		.recipe = r,
+		.about = &use->about,
+		.epoch_ms = r->base_epoch_ms,
+		.first = *first,
+		.end_block = end_block,
+		.file_max_bytes = o->file_max_bytes,
+	};
 	s = generator_encode_dict(g, &dict, e);
-	if (s == OK)
-		s = corpus_writer_open(out, o->dir, r, &about,
-				       (struct view){(const char *)dict.data, dict.size},
-				       r->base_epoch_ms, e);
+	if (s == OK) {
+		w.dict_bytes = (struct view){(const char *)dict.data, dict.size};
+		s = corpus_writer_open(out, o->dir, &w, e);
+	}
 	buf_free(&dict);
-	free(about.title);
-	free(about.description);
-	free(about.licence);
-	free(about.generator);
-	free(about.zstd_version);
+	if (s == OK && fresh)
+		s = corpus_dir_begin(o->dir, &c, e);
+	if (s != OK) {
+		corpus_writer_abort(*out);
+		*out = NULL;
+	}
+	checkpoint_free(&c);
 	return s;
+}
+
+// Keeps what is there and makes what is missing, until nothing is.
+static enum status make_missing(struct run *run, const struct generate_options *o,
+				uint64_t end_block, struct corpus_position *at, struct err *e)
+{
+	struct pool_job job = {.work = run_work, .consume = run_consume, .ctx = run};
+	uint64_t until, next, first_row = at->row;
+	enum status s = corpus_writer_keep(run->writer, at, &until, e);
+
+	run->rows = run->progress.rows_before = at->row - first_row;
+	run->bytes_before = corpus_writer_bytes(run->writer);
+	run->progress.begin_ns = clock_monotonic_ns();
+	while (s == OK && at->block < end_block) {
+		s = pool_run(&job, o->threads, at->block, until, o->stop, &next, e);
+		if (s == OK && next < until)
+			return err_set(e, ERR_IO,
+				       "%s: interrupted at block %" PRIu64 " of %" PRIu64,
+				       o->dir->path, next, end_block);
+		if (s == OK)
+			s = corpus_writer_end_file(run->writer, e);
+		if (s == OK)
+			s = corpus_writer_keep(run->writer, at, &until, e);
+		if (s == OK) {
+			run->progress.rows_before += at->row - first_row - run->rows;
+			run->rows = at->row - first_row;
+		}
+	}
+	return s;
+}
+
+// Nothing is lost by a failure, so that is part of what it says.
+static enum status suggest_resume(const struct corpus_dir *d, struct err *e)
+{
+	struct err cause = *e;
+
+	if (d->state == CORPUS_DIR_UNFINISHED && cause.code != ERR_DAMAGED)
+		err_set(e, cause.code, "%.400s; --resume goes on from here", cause.text);
+	e->sys_errno = cause.sys_errno;
+	return e->code;
 }
 
 enum status generate_corpus(const struct generator *g, const struct generate_options *o,
 			    struct log *log, struct manifest *m, struct err *e)
 {
-	uint64_t blocks = recipe_blocks(plan_recipe(g->plan)), next = 0;
-	struct run run = {.g = g,
-			  .progress = {.log = log,
-				       .verb = "stored",
-				       .rows_all = plan_recipe(g->plan)->spans}};
-	struct pool_job job = {.work = run_work, .consume = run_consume, .ctx = &run};
-	enum status s = open_writer(g, o, &run.writer, e);
+	struct run run = {.g = g, .progress = {.log = log, .verb = "stored"}};
+	struct corpus_position at, end;
+	enum status s;
 
+	generate_range(g, o->dir->shard, &at, &end);
+	run.progress.rows_all = end.row - at.row;
+	s = open_writer(g, o, &at, end.block, &run.writer, e);
 	if (s != OK)
 		return s;
 	run_init(&run, g, o);
-	s = pool_run(&job, o->threads, 0, blocks, o->stop, &next, e);
+	s = make_missing(&run, o, end.block, &at, e);
 	if (log != NULL)
 		log_progress_end(log);
-	if (s == OK && next < blocks)
-		s = err_set(e, ERR_IO,
-			    "interrupted after %" PRIu64 " of %" PRIu64
-			    " blocks; unfinished files were removed",
-			    next, blocks);
 	if (s == OK)
 		s = corpus_writer_finish(run.writer, m, e);
 	else
 		corpus_writer_abort(run.writer);
 	run_deinit(&run, o->threads);
-	return s;
+	return s == OK || e == NULL ? s : suggest_resume(o->dir, e);
 }

@@ -50,14 +50,21 @@ enum status generate_estimate(const struct generator *g, unsigned threads, int z
 			      struct generate_estimate *out, struct err *e) MUST_CHECK;
 
 struct generate_options {
-	const char *dir;
+	struct corpus_dir *dir; // opened; its shard says which blocks
 	unsigned threads;
 	int zstd_level;
+	uint64_t file_max_bytes; // as in corpus_writer_options
+	// For a fresh dir; an unfinished one has them in its checkpoint.
 	const char *title, *description, *licence;
-	const volatile int *stop; // may be NULL; non-zero: end early, remove the unfinished
-				  // parts, ERR_IO "interrupted"
+	const volatile int *stop; // may be NULL; non-zero: end early, ERR_IO "interrupted"
 };
+// Writes the corpus or shard, or what is missing of an unfinished one. On failure everything
+// written stays for another call, and the error says so.
 enum status generate_corpus(const struct generator *g, const struct generate_options *o,
 			    struct log *log, struct manifest *m, struct err *e) MUST_CHECK;
+
+// Blocks of the shard: where they begin, and where they end.
+void generate_range(const struct generator *g, struct shard shard,
+		    struct corpus_position *first, struct corpus_position *end);
 
 #endif

@@ -32,7 +32,7 @@ static void build_services(struct segment_set *s, const struct plan *p, uint32_t
 	uint32_t rank[LAYER_COUNT] = {0};
 	struct buf text;
 
-	buf_init(&text, KIB);
+	buf_init_own(&text, KIB);
 	s->dict.service_count = count;
 	s->dict.service = list_new(s, count, sizeof(struct service));
 	for (uint32_t i = 0; i < count && !s->failed; i++) {
@@ -105,7 +105,7 @@ static void build_instances(struct segment_set *s, const struct plan *p, uint32_
 	uint32_t ordinal = 0;
 	struct buf text;
 
-	buf_init(&text, KIB);
+	buf_init_own(&text, KIB);
 	s->dict.instance_count = count;
 	s->dict.instance = list_new(s, count, sizeof(struct instance));
 	for (uint32_t i = 0; i < count && !s->failed; i++) {
@@ -137,7 +137,7 @@ static void build_lists(struct segment_set *s)
 		s->dict.component[i] = view_of(entry_components[i]);
 	s->dict.word_count = catalog_word_count + catalog_names(s->cardinality);
 	s->dict.word = list_new(s, s->dict.word_count, sizeof(struct view));
-	buf_init(&text, KIB);
+	buf_init_own(&text, KIB);
 	for (uint32_t i = 0; i < s->dict.word_count && !s->failed; i++) {
 		if (i < catalog_word_count) {
 			s->dict.word[i] = view_of(catalog_words[i]);
@@ -453,7 +453,7 @@ static void put_brokers(struct segment_set *s, struct op_context *c, struct dice
 	uint32_t cluster = dice_below(d, 4);
 	struct buf text;
 
-	buf_init(&text, KIB);
+	buf_init_own(&text, KIB);
 	if (c->kind == OP_KAFKA)
 		buf_printf(&text,
 			   "kafka-0.mq%u.internal:9092;kafka-1.mq%u.internal:9092;"
@@ -584,8 +584,8 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 	b.probe.measures = true;
 	s->texts.arena = &s->arena;
 	b.list.texts = &s->texts;
-	buf_init(&b.list.hole, UINT32_MAX / 2);
-	buf_init(&b.probe.hole, MIB);
+	buf_init_own(&b.list.hole, UINT32_MAX / 2);
+	buf_init_own(&b.probe.hole, MIB);
 	// Template 0 is the literal blob.
 	b.list.capacity = 1024;
 	b.list.v = mem_zalloc(b.list.capacity, sizeof(*b.list.v));

@@ -14,7 +14,7 @@ static void put_error_log(struct maker *m, const struct op_context *c, enum faul
 	struct exception x = catalog_exception(fault, &d);
 	struct buf stack;
 
-	buf_init(&stack, TEXT_MAX);
+	buf_init_own(&stack, TEXT_MAX);
 	catalog_stack(&stack, x, fault, c->kind, c->text->entity, &d);
 	maker_message(m, F_LOGS);
 	maker_hole(m, HOLE_SPAN_END, 1, 7);
@@ -38,7 +38,7 @@ static void http_entry_tags(struct maker *m, const struct op_context *c)
 	struct dice d = {.key = rng_mix(c->key ^ 0x656e7472)};
 	struct buf v;
 
-	buf_init(&v, TEXT_MAX);
+	buf_init_own(&v, TEXT_MAX);
 	buf_printf(&v, "http://%c%s", MARK_OWN_PEER, c->text->url);
 	maker_tag_buf(m, "url", &v);
 	maker_tag(m, "http.method", c->text->verb);
@@ -70,7 +70,7 @@ static void rpc_entry_tags(struct maker *m, const struct op_context *c)
 			maker_tag(m, "rpc.status_code", "INTERNAL");
 		return;
 	}
-	buf_init(&v, TEXT_MAX);
+	buf_init_own(&v, TEXT_MAX);
 	buf_printf(&v, "dubbo://%c/%s", MARK_OWN_PEER, c->text->name);
 	maker_tag_buf(m, "url", &v);
 	if (c->http_params) {
@@ -140,7 +140,7 @@ static void http_call(struct maker *m, const struct op_context *c, uint32_t vari
 			      .component = id};
 	struct buf url;
 
-	buf_init(&url, TEXT_MAX);
+	buf_init_own(&url, TEXT_MAX);
 	buf_printf(&url, "http://%c%s", MARK_CALLEE_PEER, c->text->url);
 	maker_head(m, &h);
 	// Feign names the method first.
@@ -165,7 +165,7 @@ static void rpc_call(struct maker *m, const struct op_context *c)
 			      .component = c->component};
 	struct buf url;
 
-	buf_init(&url, TEXT_MAX);
+	buf_init_own(&url, TEXT_MAX);
 	buf_printf(&url, "dubbo://%c/%s", MARK_CALLEE_PEER, c->text->name);
 	maker_head(m, &h);
 	if (c->kind == OP_DUBBO)
@@ -183,8 +183,8 @@ static void mq_call(struct maker *m, const struct op_context *c)
 	struct buf name, id;
 	struct span_head h = {.peer = c->brokers, .type = TYPE_EXIT, .layer = LAYER_MQ};
 
-	buf_init(&name, TEXT_MAX);
-	buf_init(&id, TEXT_MAX);
+	buf_init_own(&name, TEXT_MAX);
+	buf_init_own(&id, TEXT_MAX);
 	buf_printf(&name, kafka ? "Kafka/%s/Producer" : "RocketMQ/%s/Producer", c->text->topic);
 	buf_put_u8(&name, 0);
 	h.name = name.data != NULL ? (const char *)name.data : "";
@@ -260,8 +260,8 @@ static void local_span(struct maker *m, const struct op_context *c, enum slot_ki
 	struct span_head h = {.type = TYPE_LOCAL, .component = component[kind]};
 	struct buf name, mapper;
 
-	buf_init(&name, TEXT_MAX);
-	buf_init(&mapper, TEXT_MAX);
+	buf_init_own(&name, TEXT_MAX);
+	buf_init_own(&mapper, TEXT_MAX);
 	local_name(&name, c, kind, d);
 	h.name = name.data != NULL ? (const char *)name.data : "";
 	maker_head(m, &h);
@@ -292,10 +292,10 @@ static void sql_span(struct maker *m, const struct op_context *c, uint32_t size,
 	struct span_head h = {.type = TYPE_EXIT, .layer = LAYER_DATABASE};
 	enum sql_kind kind = mix[dice_below(d, ARRAY_LEN(mix))];
 
-	buf_init(&peer, TEXT_MAX);
-	buf_init(&instance, TEXT_MAX);
-	buf_init(&sql, TEXT_MAX);
-	buf_init(&params, TEXT_MAX);
+	buf_init_own(&peer, TEXT_MAX);
+	buf_init_own(&instance, TEXT_MAX);
+	buf_init_own(&sql, TEXT_MAX);
+	buf_init_own(&params, TEXT_MAX);
 	buf_printf(&peer,
 		   c->postgresql ? "pg-%s.db.internal:5432" : "mysql-%s.db.internal:3306",
 		   word);
@@ -335,9 +335,9 @@ static void cache_span(struct maker *m, const struct op_context *c, struct dice 
 		.type = TYPE_EXIT, .layer = LAYER_CACHE, .component = c->lettuce ? 57 : 30};
 	struct buf name, peer, key;
 
-	buf_init(&name, TEXT_MAX);
-	buf_init(&peer, TEXT_MAX);
-	buf_init(&key, TEXT_MAX);
+	buf_init_own(&name, TEXT_MAX);
+	buf_init_own(&peer, TEXT_MAX);
+	buf_init_own(&key, TEXT_MAX);
 	buf_printf(&name, c->lettuce ? "Lettuce/%s" : "Jedis/%s", cmd);
 	buf_put_u8(&name, 0);
 	buf_printf(&peer, "redis-%s.cache.internal:6379", word);
@@ -368,7 +368,7 @@ static void search_span(struct maker *m, const struct op_context *c, uint32_t si
 			      .component = 77};
 	struct buf query;
 
-	buf_init(&query, TEXT_MAX);
+	buf_init_own(&query, TEXT_MAX);
 	catalog_search(&query, c->text->entity, size, d);
 	maker_head(m, &h);
 	maker_tag(m, "db.type", "Elasticsearch");
@@ -390,7 +390,7 @@ static void mongo_span(struct maker *m, const struct op_context *c, struct dice 
 			      .component = 42};
 	struct buf filter;
 
-	buf_init(&filter, TEXT_MAX);
+	buf_init_own(&filter, TEXT_MAX);
 	buf_printf(
 		&filter,
 		"{\"tenantId\": 7, \"%sId\": 5%ci, \"state\": {\"$in\": [\"%cs\", \"OPEN\"]}, "

@@ -24,11 +24,13 @@
 struct settings {
 	struct recipe_options recipe;
 	const char *out, *title, *description, *licence;
-	uint64_t threads, level, rate_per_s;
-	bool quiet, json, ignore_space;
+	const char *shard;
+	uint64_t threads, level, rate_per_s, file_max_bytes;
+	bool quiet, json, ignore_space, resume;
+	bool licence_given, level_given, file_max_given;
 };
 
-#define OPTIONS_MAX (RECIPE_OPTIONS_MAX + 16)
+#define OPTIONS_MAX (RECIPE_OPTIONS_MAX + 20)
 
 static struct opt number(const char *name, uint64_t *value, uint64_t min, uint64_t max,
 			 const char *help)
@@ -52,7 +54,8 @@ static struct opt *work_options(struct settings *s, struct opt *o)
 {
 	*o++ = number("threads", &s->threads, 1, 1024,
 		      "Worker threads; content does not depend on them (online processors).");
-	*o++ = number("level", &s->level, 1, 19, "zstd level (1).");
+	*o = number("level", &s->level, 1, 19, "zstd level (1).");
+	(o++)->given = &s->level_given;
 	return o;
 }
 
@@ -78,11 +81,26 @@ static void generate_options(struct settings *s, struct opt *o)
 {
 	o = work_options(s, recipe_options_table(&s->recipe, o));
 	*o++ = text("out", &s->out, "DIR",
-		    "Folder to write, created if missing; must be empty.");
+		    "Folder to write, created if missing; must be empty, but for --resume "
+		    "and other shards.");
+	*o++ = (struct opt){.name = "resume",
+			    .type = OPT_FLAG,
+			    .value = &s->resume,
+			    .help = "Go on with the unfinished corpus in DIR: same content; "
+				    "options may be left out. A missing or empty DIR is begun "
+				    "(--scale, --spans, --traces or --recipe needed); a "
+				    "complete corpus is a success."};
+	*o++ = text("shard", &s->shard, "I/N",
+		    "Only shard I (from 0) of N. All may be written into one DIR at the same "
+		    "time; then: spancorpus merge DIR.");
+	*o = number("file-bytes", &s->file_max_bytes, 1, DATA_PAYLOAD_MAX,
+		    "Uncompressed bytes of a data file, of more than one block, at most "
+		    "(536870912).");
+	(o++)->given = &s->file_max_given;
 	*o++ = text("title", &s->title, "TEXT", "Title in the manifest (made of the numbers).");
 	*o++ = text("description", &s->description, "TEXT", "Description in the manifest.");
-	*o++ = text("licence", &s->licence, "TEXT",
-		    "Licence of the data (" LICENCE_DEFAULT ").");
+	*o = text("licence", &s->licence, "TEXT", "Licence of the data (" LICENCE_DEFAULT ").");
+	(o++)->given = &s->licence_given;
 	*o++ = (struct opt){.name = "quiet",
 			    .type = OPT_FLAG,
 			    .value = &s->quiet,
@@ -99,7 +117,8 @@ static void settings_init(struct settings *s)
 {
 	*s = (struct settings){.licence = LICENCE_DEFAULT,
 			       .threads = pool_default_threads(),
-			       .level = ZSTD_LEVEL_DEFAULT};
+			       .level = ZSTD_LEVEL_DEFAULT,
+			       .file_max_bytes = DATA_PAYLOAD_MAX};
 	recipe_options_init(&s->recipe);
 }
 
@@ -283,23 +302,6 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &a, NULL);
 }
 
-// The folder that DIR is or will be in.
-static char *parent_of(const char *dir)
-{
-	size_t size = strlen(dir);
-	char *parent = mem_alloc(size + 2);
-
-	memcpy(parent, dir, size + 1);
-	while (size > 1 && parent[size - 1] == '/')
-		size--;
-	while (size > 0 && parent[size - 1] != '/')
-		size--;
-	while (size > 1 && parent[size - 1] == '/')
-		size--;
-	strcpy(parent + size, size == 0 ? "." : "");
-	return parent;
-}
-
 // More than any corpus of the recipe takes: a row's columns are smaller than its text, and the
 // first frame of a data file is at most half of it.
 static uint64_t size_bound(const struct generator *g)
@@ -312,39 +314,47 @@ static uint64_t size_bound(const struct generator *g)
 
 // Refuses what would fill the disk after hours.
 static enum status check_disk(const struct settings *s, const struct generator *g,
-			      struct err *e)
+			      const struct corpus_dir *dir, struct err *e)
 {
-	char *parent = file_exists(s->out) ? mem_strdup(s->out) : parent_of(s->out);
 	struct generate_estimate est = {0};
+	struct corpus_position first, end;
 	char need[32], have[32];
-	uint64_t free_bytes;
-	enum status st = file_free_bytes(parent, &free_bytes, e);
+	uint64_t free_bytes, bytes;
+	enum status st = file_free_bytes(s->out, &free_bytes, e);
 
 	if (st != OK)
-		st = err_prefix(e, "%s", s->out);
-	if (st == OK && free_bytes < size_bound(g))
-		st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
-	if (st == OK && est.stored_bytes > free_bytes)
+		return err_prefix(e, "%s", s->out);
+	if (free_bytes >= size_bound(g))
+		return OK;
+	st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
+	if (st != OK)
+		return st;
+	generate_range(g, dir->shard, &first, &end);
+	bytes = generate_estimate_bytes(&est, end.block - first.block);
+	bytes -= u64_min(corpus_dir_bytes(dir, first.block, end.block), bytes);
+	if (bytes > free_bytes)
 		st = err_set(e, ERR_IO,
 			     "%s: No space left for the corpus: about %s needed, %s free; "
 			     "choose another disk, lower --spans, or begin anyway with "
 			     "--ignore-space",
-			     s->out, bytes_text(est.stored_bytes, need),
-			     bytes_text(free_bytes, have));
-	free(parent);
+			     s->out, bytes_text(bytes, need), bytes_text(free_bytes, have));
 	return st;
 }
 
-static void print_manifest(const struct manifest *m, int64_t took_ns)
+static void print_corpus(const struct manifest *m)
 {
-	uint64_t ms = u64_max((uint64_t)(took_ns / NS_PER_MS), 1), stored = 0, x100;
-	char digest[DIGEST_TEXT_SIZE], text[32];
+	uint64_t stored = 0, x100;
+	char digest[DIGEST_TEXT_SIZE];
 
 	for (size_t i = 0; i < m->file_count; i++)
 		stored += m->file[i].size;
 	x100 = u64_mul_div(stored, 100, m->rows);
 	digest_text(m->digest, digest);
 	printf("digest      %s\n", digest);
+	if (m->shard.count > 0)
+		printf("shard       %u of %u, from block %" PRIu64
+		       " (the digest is of its blocks)\n",
+		       m->shard.index, m->shard.count, m->file[0].first_block);
 	printf("rows        %" PRIu64 " in %" PRIu64 " traces, %" PRIu64 " blocks\n", m->rows,
 	       m->traces, m->blocks);
 	if (m->recipe.duplicates_mpct != 0)
@@ -352,19 +362,57 @@ static void print_manifest(const struct manifest *m, int64_t took_ns)
 		       u64_mul_div(m->recipe.spans, m->recipe.duplicates_mpct, 100000));
 	printf("bytes       %" PRIu64 " in %zu data files, %" PRIu64 ".%02" PRIu64 " per row\n",
 	       stored, m->file_count, x100 / 100, x100 % 100);
+}
+
+static void print_manifest(const struct manifest *m, int64_t took_ns)
+{
+	uint64_t ms = u64_max((uint64_t)(took_ns / NS_PER_MS), 1);
+	char text[32];
+
+	print_corpus(m);
 	printf("time        %s, %" PRIu64 " rows/s\n", time_text(ms, text),
 	       u64_mul_div(m->rows, 1000, ms));
 }
 
+// Nothing to do, if every file is there as the manifest says.
+static enum status report_complete(const struct settings *s, struct corpus_dir *d,
+				   struct err *e)
+{
+	const struct manifest *m = &d->manifest;
+
+	for (size_t i = 0; i < m->file_count; i++) {
+		char *path = path_join(d->path, m->file[i].name);
+		struct file_in in = {.fd = -1};
+		enum status st = file_in_open(&in, path, e);
+
+		if (st == OK && in.size != m->file[i].size)
+			st = err_set(e, ERR_DAMAGED, "%s: has not the size of the manifest",
+				     path);
+		file_in_close(&in);
+		free(path);
+		if (st != OK)
+			return err_prefix(e, "complete, but damaged (see spancorpus verify)");
+	}
+	corpus_dir_tidy(d, m->file[0].first_block, m->file[0].first_block + m->blocks);
+	if (s->json) {
+		json_print_result(m, 0);
+	} else {
+		print_corpus(m);
+		printf("complete    nothing to do\n");
+	}
+	return stdout_finish(e);
+}
+
 static enum status write_corpus(const struct settings *s, const struct generator *g,
-				struct err *e)
+				struct corpus_dir *dir, struct err *e)
 {
 	const struct recipe *r = plan_recipe(generator_plan(g));
 	struct manifest m = {0};
 	struct log log;
 	char title[96];
 	struct generate_options o = {
-		.dir = s->out,
+		.dir = dir,
+		.file_max_bytes = s->file_max_bytes,
 		.threads = (unsigned)s->threads,
 		.zstd_level = (int)s->level,
 		.title = s->title != NULL ? s->title : title,
@@ -409,25 +457,129 @@ static enum status check_texts(const struct settings *s, struct err *e)
 	return OK;
 }
 
-static enum status run_generate(const struct settings *s, struct err *e)
+// A range of blocks has no quotas of its own, so more shards than blocks have nothing to do.
+static enum status check_shard(const struct recipe *r, struct shard shard, struct err *e)
+{
+	if (shard.count <= recipe_blocks(r))
+		return OK;
+	return err_set(e, ERR_USAGE,
+		       "--shard %u/%u: the corpus has %" PRIu64
+		       " blocks, so there are at most as many shards (or give a smaller "
+		       "--block-traces)",
+		       shard.index, shard.count, recipe_blocks(r));
+}
+
+// With --resume, a folder that is not there may be a mistyped one.
+static enum status check_begin(const struct settings *s, struct err *e)
+{
+	if (!s->resume || recipe_options_has_size(&s->recipe))
+		return OK;
+	return err_set(e, ERR_USAGE,
+		       "%s: nothing to resume there%s; to begin a corpus, say which: --scale, "
+		       "--spans, --traces or --recipe",
+		       s->out, s->shard != NULL ? " (of this shard)" : "");
+}
+
+static bool text_differs(const char *given, const char *stored)
+{
+	return given != NULL && strcmp(given, stored != NULL ? stored : "") != 0;
+}
+
+// What is there and what the options ask for.
+static enum status check_resume(const struct settings *s, const struct corpus_dir *d,
+				struct err *e)
+{
+	bool complete = d->state == CORPUS_DIR_COMPLETE;
+	const struct recipe *there = complete ? &d->manifest.recipe : &d->checkpoint.recipe;
+	const struct about *about = complete ? &d->manifest.about : &d->checkpoint.about;
+	struct recipe asked;
+	enum status st = recipe_check(there, e);
+
+	if (st != OK)
+		return err_prefix(e, "%s", d->path);
+	st = recipe_options_agree(&s->recipe, there, d->path, e);
+	if (st == OK && s->recipe.file != NULL)
+		st = recipe_options_make(&s->recipe, &asked, e);
+	if (st == OK && s->recipe.file != NULL && !recipe_equal(&asked, there))
+		st = err_set(e, ERR_USAGE, "--recipe %s is not the recipe that %s has",
+			     s->recipe.file, d->path);
+	if (st == OK && (text_differs(s->title, about->title) ||
+			 text_differs(s->description, about->description) ||
+			 (s->licence_given && text_differs(s->licence, about->licence))))
+		st = err_set(e, ERR_USAGE,
+			     "%s: has another title, description or licence; leave these "
+			     "options out",
+			     d->path);
+	return st;
+}
+
+static enum status make_corpus(const struct settings *s, const struct recipe *r,
+			       struct corpus_dir *dir, struct err *e)
 {
 	struct generator *g = NULL;
+	enum status st = check_shard(r, dir->shard, e);
+
+	if (st == OK)
+		st = corpus_dir_check_recipe(dir, r, e);
+	if (st == OK)
+		st = generator_new(&g, r, e);
+	if (st == OK && !s->ignore_space)
+		st = check_disk(s, g, dir, e);
+	if (st == OK)
+		st = write_corpus(s, g, dir, e);
+	generator_free(g);
+	return st;
+}
+
+static enum status begin_corpus(const struct settings *s, struct corpus_dir *dir, struct err *e)
+{
 	struct recipe r;
-	enum status st;
+	enum status st = check_begin(s, e);
+
+	if (st == OK)
+		st = recipe_options_make(&s->recipe, &r, e);
+	return st == OK ? make_corpus(s, &r, dir, e) : st;
+}
+
+static enum status resume_corpus(const struct settings *s, struct corpus_dir *dir,
+				 struct err *e)
+{
+	const struct checkpoint *c = &dir->checkpoint;
+	struct settings as_begun = *s;
+	enum status st = check_resume(s, dir, e);
+
+	if (st != OK)
+		return st;
+	if (dir->state == CORPUS_DIR_COMPLETE)
+		return report_complete(s, dir, e);
+	if (!s->level_given)
+		as_begun.level = c->zstd_level;
+	if (!s->file_max_given)
+		as_begun.file_max_bytes = c->file_max_bytes;
+	return make_corpus(&as_begun, &c->recipe, dir, e);
+}
+
+static enum status run_generate(const struct settings *s, struct err *e)
+{
+	struct shard shard = {0, 0};
+	struct corpus_dir dir;
+	enum status st = OK;
 
 	if (s->out == NULL || s->out[0] == '\0')
 		return err_set(e, ERR_USAGE, "generate needs --out DIR");
+	if (s->shard != NULL)
+		st = shard_parse(s->shard, "--shard", &shard, e);
+	if (st == OK)
+		st = check_texts(s, e);
+	if (st != OK)
+		return st;
 	catch_signals();
-	st = check_texts(s, e);
-	if (st == OK)
-		st = recipe_options_make(&s->recipe, &r, e);
-	if (st == OK)
-		st = generator_new(&g, &r, e);
-	if (st == OK && !s->ignore_space)
-		st = check_disk(s, g, e);
-	if (st == OK)
-		st = write_corpus(s, g, e);
-	generator_free(g);
+	st = corpus_dir_open(&dir, s->out, shard, s->resume, e);
+	if (st != OK)
+		return st;
+	st = dir.state == CORPUS_DIR_FRESH ? begin_corpus(s, &dir, e)
+					   : resume_corpus(s, &dir, e);
+	corpus_dir_close(&dir);
 	return st;
 }
 

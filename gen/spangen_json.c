@@ -83,8 +83,16 @@ void json_print_result(const struct manifest *m, int64_t took_ns)
 	set_u64(o, "stored_bytes", stored);
 	set_x100(o, "stored_bytes_per_row", u64_mul_div(stored, 100, m->rows));
 	set_u64(o, "data_files", m->file_count);
-	set_u64(o, "time_ms", us / 1000);
-	set_u64(o, "rows_per_s", u64_mul_div(m->rows, 1000000, us));
+	if (m->shard.count > 0) {
+		set_u64(o, "shard", m->shard.index);
+		set_u64(o, "shards", m->shard.count);
+		set_u64(o, "first_block", m->file[0].first_block);
+	}
+	json_object_set_new(o, "was_complete", json_boolean(took_ns == 0));
+	if (took_ns > 0) {
+		set_u64(o, "time_ms", us / 1000);
+		set_u64(o, "rows_per_s", u64_mul_div(m->rows, 1000000, us));
+	}
 	set_recipe(o, &m->recipe);
 	print(o);
 }

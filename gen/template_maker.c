@@ -254,7 +254,7 @@ void maker_tag_buf(struct maker *m, const char *key, const struct buf *value)
 void maker_begin(struct maker *m, struct template_list *l, uint32_t depth, uint32_t slot)
 {
 	m->list = l;
-	buf_init(&m->text, LITERALS_MAX);
+	buf_init_own(&m->text, LITERALS_MAX);
 	m->count = m->open_count = 0;
 	m->literal_open = m->share = m->is_error = m->is_call = false;
 	m->holes_size = 0;

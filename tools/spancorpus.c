@@ -15,6 +15,8 @@ static const struct verb verbs[] = {
 	 "all rows to standard output: segments, csv, jsonl, otlp, otlp-json", verb_export},
 	{"diff", "A B", "how two corpora differ: recipe, blocks, first row and field",
 	 verb_diff},
+	{"merge", "DIR", "makes corpus.json of the shards in a folder", verb_merge},
+	{"split", "--blocks A-B --out DIR2 DIR", "copies a run of blocks", verb_split},
 };
 
 static void usage(FILE *out)

@@ -25,6 +25,8 @@ enum status verb_stats(const struct verb *v, int argc, char **argv, struct err *
 enum status verb_cat(const struct verb *v, int argc, char **argv, struct err *e);
 enum status verb_export(const struct verb *v, int argc, char **argv, struct err *e);
 enum status verb_diff(const struct verb *v, int argc, char **argv, struct err *e);
+enum status verb_merge(const struct verb *v, int argc, char **argv, struct err *e);
+enum status verb_split(const struct verb *v, int argc, char **argv, struct err *e);
 
 // Parses the options of a verb that takes one folder. *dir is NULL when only help was printed.
 enum status verb_options(const struct verb *v, const struct opt *table, int argc, char **argv,

@@ -98,8 +98,8 @@ static enum status print_raw(const struct source *s, uint64_t block, struct err 
 
 static enum status cat_rows(struct cat *c, const struct source *s, struct err *e)
 {
-	uint64_t first = c->block_given ? c->block : 0;
-	uint64_t last = c->block_given ? c->block + 1 : s->corpus.manifest.blocks;
+	uint64_t first = c->block_given ? c->block : corpus_first_block(&s->corpus);
+	uint64_t last = c->block_given ? c->block + 1 : corpus_end_block(&s->corpus);
 	struct block_worker *w = block_workers_new(s, 1);
 	enum status st = OK;
 
@@ -177,10 +177,13 @@ enum status verb_cat(const struct verb *v, int argc, char **argv, struct err *e)
 	st = source_open(&s, dir, e);
 	if (st != OK)
 		return st;
-	if (c.block_given && c.block >= s.corpus.manifest.blocks)
+	if (c.block_given &&
+	    (c.block < corpus_first_block(&s.corpus) || c.block >= corpus_end_block(&s.corpus)))
 		st = err_set(e, ERR_USAGE,
-			     "cat: --block %" PRIu64 ": the corpus has blocks 0 to %" PRIu64,
-			     c.block, s.corpus.manifest.blocks - 1);
+			     "cat: --block %" PRIu64 ": the corpus has blocks %" PRIu64
+			     " to %" PRIu64,
+			     c.block, corpus_first_block(&s.corpus),
+			     corpus_end_block(&s.corpus) - 1);
 	if (st == OK)
 		st = source_epoch(&s, c.epoch_text, &c.epoch_ms, e);
 	buf_init(&c.line, (size_t)1 << 30);

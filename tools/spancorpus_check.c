@@ -112,6 +112,9 @@ static enum status read_manifest(struct check *c, char *why, size_t why_size, st
 	} else if (file_exists(path)) {
 		c->manifest_there = true;
 		s = file_read_all(path, MANIFEST_MAX_BYTES, &c->manifest_text, e);
+	} else {
+		s = corpus_shards_read(c->o.dir, &c->manifest, &c->shard, &c->shard_count, e);
+		c->manifest_good = s == OK && c->shard_count > 0;
 	}
 	free(path);
 	free(self);
@@ -841,7 +844,7 @@ static void check_totals(struct check *c)
 			     digest_equal(c->digest, c->manifest.digest);
 	if (!c->complete || !c->dict_known || !c->manifest_good)
 		return;
-	if (!digest_equal(c->digest, c->manifest.digest)) {
+	if (c->shard_count == 0 && !digest_equal(c->digest, c->manifest.digest)) {
 		digest_text(c->digest, have);
 		digest_text(c->manifest.digest, want);
 		snprintf(text, sizeof(text), "corpus digest is %s, but the blocks give %s",
@@ -951,19 +954,62 @@ static enum status check_dictionary(struct check *c, struct err *e)
 	return s;
 }
 
+// The shard that begins with the file has a digest of its own blocks.
+static void begin_shard(struct check *c, const struct file_check *f, size_t *shard)
+{
+	if (*shard + 1 < c->shard_count && f->first_block >= c->shard[*shard + 1].first_block) {
+		(*shard)++;
+		c->next_known = false; // another may be missing between the two
+	}
+	if (f->first_block != c->shard[*shard].first_block || !c->dict_known)
+		return;
+	(void)corpus_digest_final(c->sum);
+	c->sum = corpus_digest_new(c->recipe.content_version, c->recipe_bytes, c->dict_bytes);
+}
+
+static void end_shard(struct check *c, const struct file_check *f, size_t shard)
+{
+	const struct corpus_part *p = &c->shard[shard];
+	char have[DIGEST_TEXT_SIZE], want[DIGEST_TEXT_SIZE], text[ERR_TEXT_SIZE];
+	struct digest d;
+
+	if (f->first_block + f->blocks != p->end_block || !c->dict_known)
+		return;
+	d = corpus_digest_final(c->sum);
+	c->sum = NULL;
+	for (size_t i = 0; i < c->file_count; i++) {
+		if (c->file[i].first_block >= p->first_block &&
+		    c->file[i].first_block < p->end_block &&
+		    (!c->file[i].present || c->file[i].bad_blocks > 0))
+			return; // that is said already
+	}
+	if (digest_equal(d, p->digest))
+		return;
+	digest_text(d, have);
+	digest_text(p->digest, want);
+	snprintf(text, sizeof(text), "digest of the shard is %s, but the blocks give %s", want,
+		 have);
+	report(c, FOUND_DAMAGE, PLACE_MANIFEST, p->name, 0, 0, text);
+}
+
 static enum status check_files(struct check *c, struct err *e)
 {
 	struct crew crew;
+	size_t shard = 0;
 	enum status s = OK;
 
 	crew_init(&crew, c);
 	c->complete = true;
 	for (size_t i = 0; i < c->file_count && s == OK; i++) {
+		if (c->shard_count > 0)
+			begin_shard(c, &c->file[i], &shard);
 		if (c->manifest_good) {
 			c->next_known =
 				c->next_known && c->next_row == c->manifest.file[i].first_row;
 		}
 		s = check_file(c, i, &crew, e);
+		if (s == OK && c->shard_count > 0)
+			end_shard(c, &c->file[i], shard);
 	}
 	crew_free(&crew);
 	return s;
@@ -1040,6 +1086,7 @@ void check_free(struct check *c)
 	(void)corpus_digest_final(c->sum);
 	render_free(c->render);
 	manifest_free(&c->manifest);
+	free(c->shard);
 	buf_free(&c->manifest_text);
 	about_free(&c->about);
 	arena_free(&c->arena);

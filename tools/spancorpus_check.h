@@ -74,6 +74,10 @@ struct check {
 	struct check_options o;
 	bool manifest_there, manifest_good;
 	struct manifest manifest; // when good
+	// Without corpus.json, manifests of shards: manifest is all of them together, as struct
+	// corpus has it, and good; nothing is known of what no shard has.
+	struct corpus_part *shard;
+	size_t shard_count;
 	struct buf manifest_text;
 	bool recipe_known; // from the manifest, or else from the data files
 	struct recipe recipe;

@@ -166,7 +166,8 @@ static enum status same_block(const struct diff *d, uint64_t number, bool *same,
 
 static uint64_t blocks_of_both(const struct diff *d)
 {
-	return u64_max(d->side[0].corpus.manifest.blocks, d->side[1].corpus.manifest.blocks);
+	return u64_max(corpus_end_block(&d->side[0].corpus),
+		       corpus_end_block(&d->side[1].corpus));
 }
 
 static enum status compare_blocks(struct diff *d, struct err *e)

@@ -218,8 +218,8 @@ static enum status run(struct export *x, unsigned threads, struct err *e)
 	if (x->format == FORMAT_CSV)
 		s = write_header(e);
 	if (s == OK)
-		s = pool_run(&job, threads, 0, x->source->corpus.manifest.blocks * x->parts,
-			     NULL, NULL, e);
+		s = pool_run(&job, threads, corpus_first_block(&x->source->corpus) * x->parts,
+			     corpus_end_block(&x->source->corpus) * x->parts, NULL, NULL, e);
 	log_progress_end(x->progress.log);
 	for (unsigned i = 0; i < slots; i++)
 		buf_free(&x->slot[i]);

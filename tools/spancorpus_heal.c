@@ -577,6 +577,11 @@ enum status heal_run(struct check *c, struct heal_result *r, bool *again, struct
 	enum status s = check_recipe(c, e);
 
 	*again = false;
+	if (s == OK && c->shard_count > 0)
+		s = err_set(e, ERR_USAGE,
+			    "%s: shards are not healed before they are merged (spancorpus "
+			    "merge); or remove the damaged shard and make it again",
+			    c->o.dir);
 	if (s == OK)
 		s = generator_cache_get(c->o.generator, &c->recipe, e);
 	if (s != OK)

@@ -37,6 +37,18 @@ static void print_json(const struct source *s, const char *digest, const char *e
 	       *dict = json_object();
 
 	set_text(o, "digest", digest);
+	if (!s->corpus.digest_is_known)
+		json_object_set_new(o, "digest", json_null());
+	json_object_set_new(o, "first_block",
+			    json_integer((json_int_t)corpus_first_block(&s->corpus)));
+	json_object_set_new(o, "blocks_of_recipe",
+			    json_integer((json_int_t)recipe_blocks(&m->recipe)));
+	if (m->is_part) {
+		char whole[DIGEST_TEXT_SIZE];
+
+		digest_text(m->part_of, whole);
+		set_text(o, "part_of", whole);
+	}
 	json_object_set_new(o, "rows", json_integer((json_int_t)m->rows));
 	json_object_set_new(o, "traces", json_integer((json_int_t)m->traces));
 	json_object_set_new(o, "blocks", json_integer((json_int_t)m->blocks));
@@ -83,6 +95,25 @@ static void print_json(const struct source *s, const char *digest, const char *e
 	json_decref(o);
 }
 
+// What there is of the corpus, when that is not all.
+static void print_part(const struct corpus *c)
+{
+	uint64_t blocks = recipe_blocks(&c->manifest.recipe);
+	char whole[DIGEST_TEXT_SIZE];
+
+	if (c->manifest.blocks == blocks)
+		return;
+	printf("part         %" PRIu64 " of %" PRIu64 " blocks:", c->manifest.blocks, blocks);
+	for (size_t i = 0; i < c->part_count; i++)
+		printf("%s %" PRIu64 " to %" PRIu64, i > 0 ? "," : "", c->part[i].first_block,
+		       c->part[i].end_block - 1);
+	putchar('\n');
+	if (!c->manifest.is_part)
+		return;
+	digest_text(c->manifest.part_of, whole);
+	printf("part of      %s\n", whole);
+}
+
 static void print_text(const struct source *s, const char *digest, const char *epoch)
 {
 	const struct manifest *m = &s->corpus.manifest;
@@ -94,6 +125,7 @@ static void print_text(const struct source *s, const char *digest, const char *e
 	for (size_t i = 0; i < m->file_count; i++)
 		present += corpus_has_block(&s->corpus, m->file[i].first_block);
 	printf("digest       %s\n", digest);
+	print_part(&s->corpus);
 	if (m->about.title != NULL && m->about.title[0] != '\0')
 		printf("title        %s\n", m->about.title);
 	if (m->about.description != NULL && m->about.description[0] != '\0')
@@ -148,6 +180,8 @@ enum status verb_info(const struct verb *v, int argc, char **argv, struct err *e
 	if (st != OK)
 		return st;
 	digest_text(s.corpus.manifest.digest, digest);
+	if (!s.corpus.digest_is_known)
+		strcpy(digest, "not known before merge");
 	format_rfc3339_ms(s.corpus.manifest.epoch_ms, epoch);
 	if (json)
 		print_json(&s, digest, epoch);

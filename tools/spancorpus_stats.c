@@ -245,7 +245,7 @@ static void claim_operations_per_service(struct stats *st)
 	// A service serves about ten when there are as many for each, and rows to serve them: a
 	// rare one has a tenth of the mean.
 	if (r->operations >= 1000 && r->spans >= 100 * r->services &&
-	    st->blocks == st->source->corpus.manifest.blocks)
+	    st->blocks == recipe_blocks(r))
 		claim(&st->claims, "operations that a service serves", "mean 9..12",
 		      tally_mean(&n) >= 9 && tally_mean(&n) <= 12,
 		      "mean %.1f, least %u, median %u, most %u", tally_mean(&n), n.least,
@@ -362,7 +362,7 @@ static void make_claims(struct stats *st)
 	claim_report(c, "inner spans of a row", "mean %.2f",
 		     st->rows > 0 ? (double)st->inner_spans / (double)st->rows : 0);
 	claim_order(st);
-	if (st->blocks == m->blocks)
+	if (st->blocks == recipe_blocks(&m->recipe))
 		claim_quotas(st);
 	tree_stats_claims(st->trees, c);
 	time_stats_claims(st->times, c);
@@ -425,11 +425,11 @@ static enum status measure(struct stats *st, uint64_t sample, struct log *log, s
 {
 	const struct corpus *c = &st->source->corpus;
 	struct block_worker *w = block_workers_new(st->source, 1);
-	uint64_t blocks = c->manifest.blocks,
+	uint64_t blocks = c->manifest.blocks, end = corpus_end_block(c),
 		 step = sample > 0 ? (blocks + sample - 1) / sample : 0;
 	enum status s = OK;
 
-	for (uint64_t n = 0; s == OK && n < blocks; n++) {
+	for (uint64_t n = corpus_first_block(c); s == OK && n < end; n++) {
 		if (!corpus_has_block(c, n))
 			continue;
 		s = block_worker_load(w, st->source, n, e);
@@ -442,7 +442,7 @@ static enum status measure(struct stats *st, uint64_t sample, struct log *log, s
 		if (step > 0 && n % step == 0)
 			s = size_stats_add(st->sizes, w, e);
 		log_progress(log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64, n + 1,
-			     blocks);
+			     end);
 	}
 	log_progress_end(log);
 	block_workers_free(w, 1);

@@ -58,6 +58,33 @@ static void say_healed(struct verify *v, const struct heal_result *h)
 	}
 }
 
+// Whether the blocks of the manifests are not all of the recipe.
+static bool is_part(const struct check *c)
+{
+	return c->manifest_good && c->manifest.blocks < recipe_blocks(&c->manifest.recipe);
+}
+
+// What manifests name no block of; with json that is left to "first_block" and "blocks".
+static void print_gaps(const struct check *c)
+{
+	const struct manifest *m = &c->manifest;
+	uint64_t next = 0, all = recipe_blocks(&m->recipe);
+	char whole[DIGEST_TEXT_SIZE];
+
+	for (size_t i = 0; i <= m->file_count; i++) {
+		uint64_t begin = i < m->file_count ? m->file[i].first_block : all;
+
+		if (begin > next)
+			printf("not here: blocks %" PRIu64 " to %" PRIu64 " of 0 to %" PRIu64
+			       ", which no manifest names\n",
+			       next, begin - 1, all - 1);
+		next = i < m->file_count ? begin + m->file[i].blocks : all;
+	}
+	digest_text(m->part_of, whole);
+	if (m->is_part)
+		printf("part of: %s\n", whole);
+}
+
 static void print_result(const struct verify *v, const struct check *c, const char *result)
 {
 	char digest[DIGEST_TEXT_SIZE];
@@ -67,26 +94,38 @@ static void print_result(const struct verify *v, const struct check *c, const ch
 	json_t *o;
 
 	digest_text(c->manifest_good ? c->manifest.digest : c->digest, digest);
+	if (c->shard_count > 1)
+		snprintf(digest, sizeof(digest), "%s", "shards, not merged");
 	if (!v->json) {
+		if (is_part(c))
+			print_gaps(c);
 		printf("%" PRIu64 " of %" PRIu64 " blocks, %" PRIu64 " rows (%" PRIu64
 		       " in error), %" PRIu64 " + %" PRIu64 " + %" PRIu64 " traces\n",
 		       c->blocks_good, blocks, c->rows, c->error_rows, c->simple, c->medium,
 		       c->traces - c->simple - c->medium);
 		if (c->damage == 0 && c->wrong == 0)
 			printf("%s: %s%s; %s\n",
-			       c->complete ? "good" : "good as a partial corpus",
+			       c->complete && !is_part(c) ? "good" : "good as a partial corpus",
 			       v->o.rows ? "digests, structure and every row"
 					 : "digests and structure",
 			       v->o.deep ? ", as the recipe makes it" : "", digest);
 		return;
 	}
 	o = json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O}",
-		      "result", result, "digest", digest, "complete", (int)c->complete,
-		      "blocks", (json_int_t)c->blocks_good, "blocks_claimed",
-		      (json_int_t)blocks, "rows", (json_int_t)c->rows, "error_rows",
-		      (json_int_t)c->error_rows, "traces", (json_int_t)c->traces, "damaged",
-		      (json_int_t)c->damage, "missing", (json_int_t)c->missing, "wrong",
-		      (json_int_t)c->wrong, "findings", v->findings, "healed", v->healed);
+		      "result", result, "digest", digest, "complete",
+		      (int)(c->complete && !is_part(c)), "blocks", (json_int_t)c->blocks_good,
+		      "blocks_claimed", (json_int_t)blocks, "rows", (json_int_t)c->rows,
+		      "error_rows", (json_int_t)c->error_rows, "traces", (json_int_t)c->traces,
+		      "damaged", (json_int_t)c->damage, "missing", (json_int_t)c->missing,
+		      "wrong", (json_int_t)c->wrong, "findings", v->findings, "healed",
+		      v->healed);
+	if (c->manifest_good) {
+		json_object_set_new(o, "first_block",
+				    json_integer((json_int_t)c->manifest.file[0].first_block));
+		json_object_set_new(
+			o, "blocks_of_recipe",
+			json_integer((json_int_t)recipe_blocks(&c->manifest.recipe)));
+	}
 	json_dumpf(o, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(o);
@@ -154,11 +193,11 @@ static enum status run(struct verify *v, struct err *e)
 	if (s == OK) {
 		s = verdict(v, &c, e);
 		print_result(v, &c,
-			     s == ERR_DAMAGED	  ? "damaged"
-			     : s == ERR_INVARIANT ? "wrong"
-			     : mended		  ? "healed"
-			     : c.complete	  ? "good"
-						  : "partial");
+			     s == ERR_DAMAGED		  ? "damaged"
+			     : s == ERR_INVARIANT	  ? "wrong"
+			     : mended			  ? "healed"
+			     : c.complete && !is_part(&c) ? "good"
+							  : "partial");
 	}
 	check_free(&c);
 	generator_cache_free(&generator);

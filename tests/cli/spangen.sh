@@ -54,17 +54,18 @@ refuse 2 '--instances' spangen plan --instances 99
 refuse 2 '--row-bytes 500 .*expected [0-9]+\.\.65536' spangen plan --spans 2000 --row-bytes 500
 refuse 2 "no argument 'word'" spangen plan word
 refuse 2 '--out' spangen generate --out ''
-refuse 1 'not-there' spangen generate --spans 2000 --out not-there/corpus
+refuse 1 '^spangen: not-there/corpus: the folder that it shall be in does not exist.*mkdir -p' \
+	spangen generate --spans 2000 --out not-there/corpus
 
-# Interrupted: the unfinished file goes, one line says so, exit 1. Generation of this size takes
-# long enough that the .part file is seen first.
+# Interrupted: one line says so and how to go on, exit 1. Generation of this size takes long enough
+# that the .part file is seen first.
 for signal in INT TERM; do
 	# A background job ignores SIGINT unless job control is on.
 	set -m
 	"$BIN/spangen" generate --scale medium --threads 1 --out stopped --quiet >out 2>err &
 	pid=$!
 	set +m
-	until compgen -G 'stopped/*.part' >/dev/null; do
+	until compgen -G 'stopped/data-*.part' >/dev/null; do
 		kill -0 $pid 2>/dev/null || break
 		read -r -t 0.05 <> <(:) || true
 	done
@@ -75,8 +76,9 @@ for signal in INT TERM; do
 	[ $rc -ne 1 ] && grep -q 'No space' err && skip "not enough disk for the interrupt"
 	[ $rc -eq 1 ] || fail "$what: exit $rc: $(cat err)"
 	if grep -q 'No space' err; then skip "too little free disk for the interrupt; the rest passed"; fi
-	one_message spangen 'interrupted after [0-9]+ of 2000 blocks'
-	[ -z "$(ls -A stopped 2>/dev/null)" ] || fail "$what: left $(ls stopped)"
+	one_message spangen '^spangen: stopped: interrupted at block [0-9]+ of 2000; --resume goes on'
+	[ "$(echo stopped/*)" = 'stopped/corpus.unfinished stopped/data-0000000.zst.part' ] ||
+		fail "$what: left $(echo stopped/*)"
 	rm -rf stopped
 done
 

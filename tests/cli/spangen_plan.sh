@@ -42,4 +42,4 @@ done
 kill -TERM $pid 2>/dev/null || true
 rc=0
 wait $pid || rc=$?
-[ $rc -eq 1 ] && grep -q 'interrupted after' err || fail "--ignore-space: exit $rc: $(cat err)"
+[ $rc -eq 1 ] && grep -q 'interrupted at block' err || fail "--ignore-space: exit $rc: $(cat err)"

@@ -486,7 +486,8 @@ static void existing_output_is_kept(void **state)
 
 	write_file(*state, "other", "mine", 4);
 	snprintf(text, sizeof(text),
-		 "%s: exists already and is not empty; choose another folder or remove it",
+		 "%s: exists already and is not empty (other); choose another folder or remove "
+		 "it",
 		 (const char *)*state);
 	assert_fails(tiny_write(*state, 0, NULL, &e), e, ERR_EXISTS, text);
 	read_file(*state, "other", &bytes);
@@ -494,10 +495,17 @@ static void existing_output_is_kept(void **state)
 	buf_free(&bytes);
 }
 
-static enum status open_writer(const char *dir, const struct recipe *r, const struct about *a,
-			       int64_t epoch_ms, struct corpus_writer **w, struct err *e)
+static enum status open_writer(struct corpus_dir *dir, const struct recipe *r,
+			       const struct about *a, int64_t epoch_ms,
+			       struct corpus_writer **w, struct err *e)
 {
-	return corpus_writer_open(w, dir, r, a, VIEW(""), epoch_ms, e);
+	return corpus_writer_open(w, dir,
+				  &(struct corpus_writer_options){.recipe = r,
+								  .about = a,
+								  .dict_bytes = VIEW(""),
+								  .epoch_ms = epoch_ms,
+								  .end_block = 2},
+				  e);
 }
 
 // An unfinished corpus leaves nothing under a final name (teardown finds what is left).
@@ -507,36 +515,39 @@ static void writer_refuses_and_cleans_up(void **state)
 	struct about about = {0};
 	struct recipe recipe = tiny_recipe;
 	struct corpus_writer *w;
+	struct corpus_dir dir;
 	struct frame_writer *frames = frame_writer_new(1);
 	struct block_header h = {0};
 	struct block b;
 	struct buf frame;
 	struct err e = {0};
 
+	assert_ok(corpus_dir_open(&dir, *state, (struct shard){0, 0}, false, &e), e);
 	recipe.operations = 0;
-	assert_fails(open_writer(*state, &recipe, &about, TINY_EPOCH_MS, &w, &e), e, ERR_FORMAT,
+	assert_fails(open_writer(&dir, &recipe, &about, TINY_EPOCH_MS, &w, &e), e, ERR_FORMAT,
 		     "recipe: operations 0 is out of range 1..16777216");
 	assert_null(w);
-	assert_fails(open_writer(*state, &tiny_recipe, &about, 5, &w, &e), e, ERR_FORMAT,
+	assert_fails(open_writer(&dir, &tiny_recipe, &about, 5, &w, &e), e, ERR_FORMAT,
 		     "manifest: epoch 5 ms is out of range 34359738368..4398046511103");
 	about.title = bad;
-	assert_fails(open_writer(*state, &tiny_recipe, &about, TINY_EPOCH_MS, &w, &e), e,
+	assert_fails(open_writer(&dir, &tiny_recipe, &about, TINY_EPOCH_MS, &w, &e), e,
 		     ERR_FORMAT, "manifest: title is not valid UTF-8");
 	about.title = NULL;
 	block_init(&b);
 	buf_init(&frame, MIB);
 	tiny_block0(&b);
-	assert_ok(open_writer(*state, &tiny_recipe, &about, TINY_EPOCH_MS, &w, &e), e);
+	assert_ok(open_writer(&dir, &tiny_recipe, &about, TINY_EPOCH_MS, &w, &e), e);
 	assert_ok(frame_write_block(frames, &b, &h, &frame, &e), e);
 	assert_ok(corpus_writer_add(w, &h, &frame, &e), e);
 	assert_true(corpus_writer_bytes(w) > frame.size);
 	assert_int_equal(corpus_writer_add(w, &h, &frame, &e), ERR_FORMAT); // again
 	assert_non_null(strstr(e.text, "block 0 does not follow block 1"));
 	corpus_writer_abort(w);
-	assert_ok(open_writer(*state, &tiny_recipe, &about, TINY_EPOCH_MS, &w, &e), e);
+	assert_ok(open_writer(&dir, &tiny_recipe, &about, TINY_EPOCH_MS, &w, &e), e);
 	assert_int_equal(corpus_writer_finish(w, NULL, &e), ERR_FORMAT);
 	assert_non_null(strstr(e.text, "a corpus needs at least one block"));
 	corpus_writer_abort(NULL);
+	corpus_dir_close(&dir);
 	block_free(&b);
 	buf_free(&frame);
 	frame_writer_free(frames);

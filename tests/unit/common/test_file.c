@@ -303,7 +303,8 @@ static void test_folders(void **state)
 	assert_fails(file_make_dir("d/.hidden", &e), e, ERR_EXISTS,
 		     "d/.hidden: exists already and is not a folder");
 	assert_fails(file_make_dir("x/y", &e), e, ERR_NOT_FOUND,
-		     "x/y: cannot make the folder: No such file or directory");
+		     "x/y: the folder that it shall be in does not exist; make that first "
+		     "(mkdir -p)");
 	assert_fails(file_dir_is_empty("x", &empty, &e), e, ERR_NOT_FOUND,
 		     "x: cannot list the folder: No such file or directory");
 	assert_ok(file_free_bytes("d", &bytes, &e), e);

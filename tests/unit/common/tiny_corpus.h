@@ -202,7 +202,7 @@ static inline void tiny_block1(struct block *b)
 	TINY_PUT32(&b->literal_size, 0);
 }
 
-// Writes the corpus into dir; file_max: see corpus_writer_set_file_max, 0 for the default.
+// Writes the corpus into dir; file_max: as in corpus_writer_options.
 static inline enum status tiny_write(const char *dir, uint64_t file_max, struct manifest *m,
 				     struct err *e)
 {
@@ -211,6 +211,7 @@ static inline enum status tiny_write(const char *dir, uint64_t file_max, struct 
 	const struct about about = {title, description, licence, generator, NULL};
 	struct frame_writer *frames = frame_writer_new(3);
 	struct corpus_writer *w = NULL;
+	struct corpus_dir where;
 	struct buf dict, frame;
 	struct block b;
 	struct tiny t;
@@ -221,11 +222,18 @@ static inline enum status tiny_write(const char *dir, uint64_t file_max, struct 
 	buf_init(&dict, MIB);
 	buf_init(&frame, MIB);
 	dict_encode(&t.dict, &dict);
-	s = corpus_writer_open(&w, dir, &tiny_recipe, &about,
-			       (struct view){(const char *)dict.data, dict.size}, TINY_EPOCH_MS,
-			       e);
-	if (s == OK && file_max != 0)
-		corpus_writer_set_file_max(w, file_max);
+	s = corpus_dir_open(&where, dir, (struct shard){0, 0}, false, e);
+	if (s == OK)
+		s = corpus_writer_open(
+			&w, &where,
+			&(struct corpus_writer_options){
+				.recipe = &tiny_recipe,
+				.about = &about,
+				.dict_bytes = {(const char *)dict.data, dict.size},
+				.epoch_ms = TINY_EPOCH_MS,
+				.end_block = 2,
+				.file_max_bytes = file_max},
+			e);
 	for (int i = 0; i < 2 && s == OK; i++) {
 		struct block_header h = {
 			.min_start_ms = (UINT64_C(1) << 32) + (i == 0 ? 95 : 799),
@@ -244,6 +252,7 @@ static inline enum status tiny_write(const char *dir, uint64_t file_max, struct 
 		s = corpus_writer_finish(w, m, e);
 	else
 		corpus_writer_abort(w);
+	corpus_dir_close(&where);
 	block_free(&b);
 	buf_free(&dict);
 	buf_free(&frame);

@@ -20,14 +20,17 @@ struct setting {
 static uint64_t written_bytes(const struct generator *g, int level, size_t *files)
 {
 	char dir[] = "estimate-XXXXXX";
-	struct generate_options o = {.dir = dir, .threads = 2, .zstd_level = level};
+	struct corpus_dir where;
+	struct generate_options o = {.dir = &where, .threads = 2, .zstd_level = level};
 	struct manifest m = {0};
 	struct err e = {0};
 	uint64_t sum = 0;
 	char *path;
 
 	assert_non_null(mkdtemp(dir));
+	assert_ok(corpus_dir_open(&where, dir, (struct shard){0, 0}, false, &e), e);
 	assert_ok(generate_corpus(g, &o, NULL, &m, &e), e);
+	corpus_dir_close(&where);
 	for (size_t i = 0; i < m.file_count; i++) {
 		sum += m.file[i].size;
 		path = path_join(dir, m.file[i].name);

@@ -37,6 +37,7 @@ static inline enum status made_write(const struct generator *g, const char *dir,
 	struct generator_scratch *scratch = generator_scratch_new(g);
 	struct frame_writer *frames = frame_writer_new(3);
 	struct corpus_writer *w = NULL;
+	struct corpus_dir where;
 	struct buf dict, frame;
 	struct block b;
 	enum status s;
@@ -45,11 +46,18 @@ static inline enum status made_write(const struct generator *g, const char *dir,
 	buf_init(&dict, MIB);
 	buf_init(&frame, MIB);
 	dict_encode(generator_dict(g), &dict);
-	s = corpus_writer_open(&w, dir, r, &about,
-			       (struct view){(const char *)dict.data, dict.size},
-			       r->base_epoch_ms, e);
+	s = corpus_dir_open(&where, dir, (struct shard){0, 0}, false, e);
 	if (s == OK)
-		corpus_writer_set_file_max(w, file_max);
+		s = corpus_writer_open(
+			&w, &where,
+			&(struct corpus_writer_options){
+				.recipe = r,
+				.about = &about,
+				.dict_bytes = {(const char *)dict.data, dict.size},
+				.epoch_ms = r->base_epoch_ms,
+				.end_block = recipe_blocks(r),
+				.file_max_bytes = file_max},
+			e);
 	for (uint64_t i = 0; i < recipe_blocks(r) && s == OK; i++) {
 		struct block_header h;
 
@@ -62,6 +70,7 @@ static inline enum status made_write(const struct generator *g, const char *dir,
 		s = corpus_writer_finish(w, m, e);
 	else
 		corpus_writer_abort(w);
+	corpus_dir_close(&where);
 	generator_scratch_free(scratch);
 	frame_writer_free(frames);
 	block_free(&b);

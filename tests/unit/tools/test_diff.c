@@ -21,6 +21,7 @@ static void copy_corpus(const char *from, const char *to, change *f, const char 
 	struct frame_writer *frames = frame_writer_new(3);
 	struct block_reader *reader = block_reader_new();
 	struct corpus_writer *w = NULL;
+	struct corpus_dir where;
 	struct about about = {0};
 	struct manifest m = {0};
 	struct corpus c;
@@ -33,11 +34,17 @@ static void copy_corpus(const char *from, const char *to, change *f, const char 
 	block_init(&b);
 	buf_init(&frame, MIB);
 	assert_ok(corpus_open(&c, from, &e), e);
-	assert_ok(corpus_writer_open(&w, to, &c.manifest.recipe, &about, c.dict_bytes,
-				     c.manifest.epoch_ms, &e),
+	assert_ok(corpus_dir_open(&where, to, (struct shard){0, 0}, false, &e), e);
+	assert_ok(corpus_writer_open(
+			  &w, &where,
+			  &(struct corpus_writer_options){.recipe = &c.manifest.recipe,
+							  .about = &about,
+							  .dict_bytes = c.dict_bytes,
+							  .epoch_ms = c.manifest.epoch_ms,
+							  .end_block = c.manifest.blocks,
+							  .file_max_bytes = file_max},
+			  &e),
 		  e);
-	if (file_max != 0)
-		corpus_writer_set_file_max(w, file_max);
 	for (uint64_t n = 0; n < c.manifest.blocks; n++) {
 		struct block_header h;
 
@@ -49,6 +56,7 @@ static void copy_corpus(const char *from, const char *to, change *f, const char 
 		assert_ok(corpus_writer_add(w, &h, &frame, &e), e);
 	}
 	assert_ok(corpus_writer_finish(w, &m, &e), e);
+	corpus_dir_close(&where);
 	manifest_free(&m);
 	corpus_close(&c);
 	block_free(&b);
