@@ -71,7 +71,7 @@ ALL_SRC := $(LIB_SRC) $(MAIN_SRC) $(TEST_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(HELPER_
 ALL_HDR := $(wildcard common/*.h gen/*.h replay/*.h tools/*.h tests/*.h tests/*/*.h tests/unit/*/*.h)
 MAN_SRC := $(wildcard docs/man/*.[15])
 SCRIPTS := $(wildcard tests/*.sh tests/*/*.sh .ci/run) \
-	$(foreach f,tools/bootstrap tools/demo tools/banyandb tools/check-layers tests/contract/record tests/fuzz/run,$(wildcard $f))
+	$(foreach f,tests/fault/check_kill tests/fault/check_faults tools/bootstrap tools/demo tools/banyandb tools/check-layers tests/contract/record tests/fuzz/run,$(wildcard $f))
 
 PROTO_SRC := $(patsubst proto/%,%,$(shell find proto -name '*.proto' 2>/dev/null | LC_ALL=C sort))
 PROTO_KNOWN := $(if $(PROTO_SRC),$(shell cd proto && \
@@ -274,7 +274,14 @@ FORCE:
 
 RUN_TESTS = tests/run.sh --bin $(abspath $(B)) --src $(CURDIR) --jobs $(JOBS)
 
-tests-build: $(PROGRAMS) $(TESTS) $(BENCHES) $(HELPERS) $(FUZZERS) $(B)/fuzz/seeds
+# Preloaded by tests/fault/check_faults; a sanitizer brings its own malloc.
+FAULT_SHIM := $(if $(filter asan,$(BUILD)),,$(B)/tests/fault_shim.so)
+$(B)/tests/fault_shim.so: tests/fault/shim.c $(B)/stamp/flags
+	@mkdir -p $(@D)
+	@echo "  SO   $@"
+	$(Q)$(CC) -std=c11 -O1 -g -Wall -Wextra $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -fPIC -o $@ $<
+
+tests-build: $(PROGRAMS) $(TESTS) $(BENCHES) $(HELPERS) $(FUZZERS) $(B)/fuzz/seeds $(FAULT_SHIM)
 
 test: tests-build ## unit, cli, golden, contract and end-to-end tests (T=PATTERN: only those)
 	@$(RUN_TESTS) $(T)
@@ -299,6 +306,16 @@ fuzz-build: $(FUZZERS)
 # Minutes; `make test` takes every 37th bit.
 check-bitflips: $(B)/tests/tools/test_bitflips ## every bit of a small corpus flipped, found, healed
 	@BITFLIP_STEP=$${BITFLIP_STEP:-1} BITFLIP_JOBS=$${BITFLIP_JOBS:-$(JOBS)} $(abspath $<)
+
+# in-scratch SCRIPT: runs it in a folder of its own, which goes.
+in_scratch = d=$$(mktemp -d "$${TMPDIR:-/tmp}/spangen-check.XXXXXX") && trap 'rm -rf "$$d"' EXIT && \
+	cd "$$d" && BIN=$(abspath $(B)) SRC=$(CURDIR) $(CURDIR)/$1
+
+check-kill: all ## kill -9 a generate at KILLS=200 random moments (SEED=N), resume, compare
+	@$(call in_scratch,tests/fault/check_kill)
+
+check-faults: all $(B)/tests/fault_shim.so ## each malloc, write, fsync, rename ... of a generate fails once (STEP=1, MALLOC_STEP=7)
+	@$(call in_scratch,tests/fault/check_faults)
 
 test-live: all ## against a real server: BANYANDB_ADDR=HOST:PORT, or BANYANDB_BIN=PROGRAM to start one
 	@tests/run.sh --bin $(abspath $(B)) --src $(CURDIR) --jobs 1 --suite live $(T)
@@ -378,6 +395,6 @@ print: ## the settings in force
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
-.PHONY: all corpus-tools tests-build test check-asan check-bitflips check-determinism fuzz fuzz-build \
+.PHONY: all corpus-tools tests-build test check-asan check-kill check-faults check-bitflips check-determinism fuzz fuzz-build \
 	test-live contract-record bench bench-gen demo lint format check-headers check-layers man-lint \
 	install install-man clean print help FORCE
