@@ -513,6 +513,8 @@ enum status generate_corpus(const struct generator *g, const struct generate_opt
 		return s;
 	run_init(&run, g, o);
 	s = make_missing(&run, o, end.block, &at, e);
+	if (o->rows_kept != NULL)
+		*o->rows_kept = run.progress.rows_before;
 	if (log != NULL)
 		log_progress_end(log);
 	if (s == OK)

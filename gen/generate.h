@@ -56,6 +56,7 @@ struct generate_options {
 	uint64_t file_max_bytes; // as in corpus_writer_options
 	// For a fresh dir; an unfinished one has them in its checkpoint.
 	const char *title, *description, *licence;
+	uint64_t *rows_kept;	  // may be NULL; receives rows that an earlier run had made
 	const volatile int *stop; // may be NULL; non-zero: end early, ERR_IO "interrupted"
 };
 // Writes the corpus or shard, or what is missing of an unfinished one. On failure everything

@@ -364,14 +364,16 @@ static void print_corpus(const struct manifest *m)
 	       stored, m->file_count, x100 / 100, x100 % 100);
 }
 
-static void print_manifest(const struct manifest *m, int64_t took_ns)
+static void print_manifest(const struct manifest *m, uint64_t rows_kept, int64_t took_ns)
 {
 	uint64_t ms = u64_max((uint64_t)(took_ns / NS_PER_MS), 1);
 	char text[32];
 
 	print_corpus(m);
+	if (rows_kept > 0)
+		printf("resumed     %" PRIu64 " rows were there already\n", rows_kept);
 	printf("time        %s, %" PRIu64 " rows/s\n", time_text(ms, text),
-	       u64_mul_div(m->rows, 1000, ms));
+	       u64_mul_div(m->rows - rows_kept, 1000, ms));
 }
 
 // Nothing to do, if every file is there as the manifest says.
@@ -395,7 +397,7 @@ static enum status report_complete(const struct settings *s, struct corpus_dir *
 	}
 	corpus_dir_tidy(d, m->file[0].first_block, m->file[0].first_block + m->blocks);
 	if (s->json) {
-		json_print_result(m, 0);
+		json_print_result(m, m->rows, 0);
 	} else {
 		print_corpus(m);
 		printf("complete    nothing to do\n");
@@ -410,7 +412,9 @@ static enum status write_corpus(const struct settings *s, const struct generator
 	struct manifest m = {0};
 	struct log log;
 	char title[96];
+	uint64_t rows_kept = 0;
 	struct generate_options o = {
+		.rows_kept = &rows_kept,
 		.dir = dir,
 		.file_max_bytes = s->file_max_bytes,
 		.threads = (unsigned)s->threads,
@@ -430,9 +434,9 @@ static enum status write_corpus(const struct settings *s, const struct generator
 	st = generate_corpus(g, &o, &log, &m, e);
 	if (st == OK) {
 		if (s->json)
-			json_print_result(&m, clock_monotonic_ns() - begin_ns);
+			json_print_result(&m, rows_kept, clock_monotonic_ns() - begin_ns);
 		else
-			print_manifest(&m, clock_monotonic_ns() - begin_ns);
+			print_manifest(&m, rows_kept, clock_monotonic_ns() - begin_ns);
 		st = stdout_finish(e);
 	}
 	manifest_free(&m);

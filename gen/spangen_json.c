@@ -67,7 +67,7 @@ void json_print_plan(const struct generator *g, const struct generate_estimate *
 	print(o);
 }
 
-void json_print_result(const struct manifest *m, int64_t took_ns)
+void json_print_result(const struct manifest *m, uint64_t rows_kept, int64_t took_ns)
 {
 	uint64_t us = u64_max((uint64_t)took_ns / 1000, 1), stored = 0;
 	char digest[DIGEST_TEXT_SIZE];
@@ -88,10 +88,11 @@ void json_print_result(const struct manifest *m, int64_t took_ns)
 		set_u64(o, "shards", m->shard.count);
 		set_u64(o, "first_block", m->file[0].first_block);
 	}
+	set_u64(o, "rows_kept", rows_kept);
 	json_object_set_new(o, "was_complete", json_boolean(took_ns == 0));
 	if (took_ns > 0) {
 		set_u64(o, "time_ms", us / 1000);
-		set_u64(o, "rows_per_s", u64_mul_div(m->rows, 1000000, us));
+		set_u64(o, "rows_per_s", u64_mul_div(m->rows - rows_kept, 1000000, us));
 	}
 	set_recipe(o, &m->recipe);
 	print(o);

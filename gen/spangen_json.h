@@ -16,7 +16,7 @@ struct replay_estimate {
 void json_print_plan(const struct generator *g, const struct generate_estimate *est,
 		     unsigned threads, const struct replay_estimate *replay,
 		     size_t replay_count);
-// took_ns 0: it was complete already.
-void json_print_result(const struct manifest *m, int64_t took_ns);
+// rows_kept: of an earlier run; took_ns 0: all of them.
+void json_print_result(const struct manifest *m, uint64_t rows_kept, int64_t took_ns);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -179,6 +180,86 @@ static void test_whole_or_absent(void **state)
 	unlink("out");
 }
 
+static void test_left_and_reopened(void **state)
+{
+	struct err e = {0};
+	struct file_out f;
+
+	(void)state;
+	assert_ok(file_out_open(&f, "out", &e), e);
+	assert_ok(file_out_write(&f, "good, bad", 9, &e), e);
+	file_out_leave(&f);
+	file_out_leave(&f); // null state
+	assert_file("out.part", "good, bad");
+	assert_ok(file_out_reopen(&f, "out", 4, &e), e);
+	assert_true(f.size == 4);
+	assert_ok(file_out_write(&f, "!", 1, &e), e);
+	assert_ok(file_out_commit(&f, false, &e), e);
+	assert_file("out", "good!");
+	assert_int_equal(file_out_reopen(&f, "out", 0, &e), ERR_EXISTS);
+
+	// Its writer was stopped between link() and unlink(): the .part is the same file.
+	assert_int_equal(link("out", "out.part"), 0);
+	assert_ok(file_write_all("out", "new", 3, true, &e), e);
+	assert_file("out", "new");
+	assert_int_equal(link("out", "out.part"), 0);
+	assert_ok(file_out_replace(&f, "out", &e), e);
+	assert_file("out", "new");
+	file_out_abort(&f);
+	unlink("out");
+	assert_fails(file_out_reopen(&f, "out", 0, &e), e, ERR_NOT_FOUND,
+		     "out.part: cannot open for writing: No such file or directory");
+}
+
+// What another process gets when it asks for the lock: 'o' for OK, 'h' for held by parent.
+static char other_process_asks(pid_t parent)
+{
+	char answer = 0, want[64];
+	int ends[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct file_lock l = {0};
+		struct err e = {0};
+		enum status s = file_lock_take(&l, "lock", &e);
+
+		snprintf(want, sizeof(want), "lock: in use by process %ld on ", (long)parent);
+		answer = s == OK					     ? 'o'
+			 : s == ERR_EXISTS && strstr(e.text, want) == e.text ? 'h'
+									     : '?';
+		if (write(ends[1], &answer, 1) != 1)
+			_exit(1);
+		_exit(0); // without a release: the lock ends with the process
+	}
+	assert_true(pid > 0);
+	assert_int_equal(read(ends[0], &answer, 1), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(ends[0]);
+	close(ends[1]);
+	return answer;
+}
+
+static void test_lock(void **state)
+{
+	struct file_lock l = {0};
+	struct err e = {0};
+
+	(void)state;
+	file_lock_release(&l); // null state
+	assert_int_equal(other_process_asks(getpid()), 'o');
+	assert_true(file_exists("lock")); // stale, and no obstacle
+	assert_ok(file_lock_take(&l, "lock", &e), e);
+	assert_int_equal(other_process_asks(getpid()), 'h');
+	file_lock_release(&l);
+	assert_false(file_exists("lock"));
+	assert_int_equal(other_process_asks(getpid()), 'o');
+	unlink("lock");
+	assert_fails(file_lock_take(&l, "no/lock", &e), e, ERR_NOT_FOUND,
+		     "no/lock: cannot open the lock file: No such file or directory");
+}
+
 static void test_taken_names(void **state)
 {
 	static const char taken[] =
@@ -340,6 +421,8 @@ int main(void)
 		cmocka_unit_test(test_read_all_long),
 		cmocka_unit_test(test_file_in),
 		cmocka_unit_test(test_whole_or_absent),
+		cmocka_unit_test(test_left_and_reopened),
+		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_taken_names),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_commit_rename_fails),
