@@ -15,7 +15,7 @@ enum status checkpoint_encode(const struct checkpoint *c, struct buf *out, struc
 	struct buf part;
 	enum status s;
 
-	buf_init(&part, CHECKPOINT_MAX_BYTES);
+	buf_init_own(&part, CHECKPOINT_MAX_BYTES);
 	recipe_encode(&c->recipe, &part);
 	pb_put_bytes(out, FIELD_RECIPE, part.data, part.size);
 	buf_clear(&part);

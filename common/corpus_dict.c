@@ -100,7 +100,7 @@ void dict_encode(const struct dict *d, struct buf *out)
 {
 	struct buf m; // one message
 
-	buf_init(&m, BLOCK_PAYLOAD_MAX);
+	buf_init_own(&m, BLOCK_PAYLOAD_MAX);
 	for (uint32_t i = 0; i < d->service_count; i++) {
 		buf_clear(&m);
 		put_service(&m, &d->service[i]);

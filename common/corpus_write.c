@@ -586,7 +586,7 @@ enum status corpus_overhead(const struct recipe *r, const struct about *a,
 
 	set_about(&w.manifest.about, a);
 	buf_init(&w.head, SIZE_MAX);
-	buf_init(&recipe, 4 * KIB);
+	buf_init_own(&recipe, 4 * KIB);
 	recipe_encode(r, &recipe);
 	s = make_head(&w, (struct view){(const char *)recipe.data, recipe.size}, dict_bytes, e);
 	// A seek table has entries for header and frame of the head, and of each block.
@@ -651,7 +651,7 @@ enum status corpus_writer_open(struct corpus_writer **out, struct corpus_dir *di
 	if (s != OK)
 		return s;
 	w = writer_new(dir, o);
-	buf_init(&recipe, 4 * KIB);
+	buf_init_own(&recipe, 4 * KIB);
 	recipe_encode(o->recipe, &recipe);
 	recipe_bytes = (struct view){(const char *)recipe.data, recipe.size};
 	w->digest = corpus_digest_new(o->recipe->content_version, recipe_bytes, o->dict_bytes);

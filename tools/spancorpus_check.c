@@ -329,7 +329,7 @@ static void find_head(struct check *c, struct block_reader *r)
 	struct buf recipe;
 	bool vote = false;
 
-	buf_init(&recipe, 64 * KIB);
+	buf_init_own(&recipe, 64 * KIB);
 	if (c->manifest_good) {
 		c->recipe_known = true;
 		c->recipe = c->manifest.recipe;

@@ -263,7 +263,7 @@ static enum status make_head(struct heal *h, struct err *e)
 
 	if (h->head.size > 0)
 		return OK;
-	buf_init(&recipe, 64 * KIB);
+	buf_init_own(&recipe, 64 * KIB);
 	recipe_encode(&h->c->recipe, &recipe);
 	s = data_head_make((struct view){(const char *)recipe.data, recipe.size}, h->dict,
 			   h->c->manifest_good ? &h->c->manifest.about : &h->c->about, &h->head,
@@ -346,7 +346,7 @@ static enum status sum_blocks(struct heal *h, struct digest *out, struct err *e)
 	struct buf recipe;
 	enum status s = OK;
 
-	buf_init(&recipe, 64 * KIB);
+	buf_init_own(&recipe, 64 * KIB);
 	recipe_encode(&c->recipe, &recipe);
 	sum = corpus_digest_new(c->recipe.content_version,
 				(struct view){(const char *)recipe.data, recipe.size}, h->dict);
