@@ -132,8 +132,10 @@ json_t *results_json(const struct write_options *o, const struct write_report *r
 	put(j, "holds", json_boolean(holds));
 	put(j, "reason", holds ? json_null() : json_string(reason));
 	put(j, "options", options_json(o));
-	put(corpus, "digest", json_string(r->digest));
+	put(corpus, "digest", *r->digest ? json_string(r->digest) : json_null());
 	put(corpus, "rows", count(r->corpus_rows));
+	put(corpus, "blocks", count(r->blocks));
+	put(corpus, "blocks_of_recipe", count(r->blocks_of_recipe));
 	put(j, "corpus", corpus);
 	put(j, "epoch_ms", json_integer(r->epoch_ms));
 	format_rfc3339_ms(r->epoch_ms, text);

@@ -2,6 +2,7 @@
 // Phases of a write run.
 #include "replay/write.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,14 +38,28 @@ static enum status check_ttl(const struct write_options *o, const struct source 
 		       (long long)(need_ms / DAY_MS + 1));
 }
 
+// What the corpus is; of a part says so.
+static void describe_corpus(const struct source *src, struct log *log, struct write_report *r)
+{
+	const struct corpus *c = &src->corpus;
+
+	r->corpus_rows = c->manifest.rows;
+	if (c->digest_is_known)
+		digest_text(c->manifest.digest, r->digest);
+	r->blocks_of_recipe = recipe_blocks(&c->manifest.recipe);
+	for (uint64_t n = corpus_first_block(c); n < corpus_end_block(c); n++)
+		r->blocks += corpus_has_block(c, n);
+	if (r->blocks < r->blocks_of_recipe)
+		log_note(log, "corpus %s is a part: %" PRIu64 " of %" PRIu64 " blocks", c->dir,
+			 r->blocks, r->blocks_of_recipe);
+}
+
 static void choose_epoch(const struct write_options *o, const struct source *src,
 			 struct write_report *r)
 {
 	r->begin_ms = clock_wall_ms();
 	r->epoch_ms = o->epoch_now ? r->begin_ms - src->max_rel_ms : o->epoch_ms;
 	r->newest_ms = r->epoch_ms + src->max_rel_ms;
-	r->corpus_rows = src->corpus.manifest.rows;
-	digest_text(src->corpus.manifest.digest, r->digest);
 }
 
 // The count after the run; asked again while it is not what we expect, for servers that need a
@@ -113,6 +128,7 @@ enum status write_run(const struct write_options *o, struct log *log,
 	s = source_open(&src, o->corpus, o->limit, e);
 	if (s != OK)
 		return s;
+	describe_corpus(&src, log, report);
 	if (o->dry_run) {
 		choose_epoch(o, &src, report);
 		ro.epoch_ms = report->epoch_ms;

@@ -24,8 +24,9 @@ struct write_report {
 	int64_t begin_ms; // wall clock
 	int64_t epoch_ms;
 	int64_t newest_ms; // greatest row start
-	char digest[DIGEST_TEXT_SIZE];
-	uint64_t corpus_rows;	// of the whole corpus
+	char digest[DIGEST_TEXT_SIZE]; // of the manifest; empty for shards that are not merged
+	uint64_t corpus_rows;	       // of the manifest, or of the shards that are there
+	uint64_t blocks, blocks_of_recipe; // that are there; fewer in a part of a corpus
 	bool counted;		// before and after are known
 	uint64_t before, after; // rows the server says the group holds
 };
