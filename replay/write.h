@@ -23,12 +23,12 @@ struct write_report {
 	struct run_result run;
 	int64_t begin_ms; // wall clock
 	int64_t epoch_ms;
-	int64_t newest_ms; // greatest row start
+	int64_t newest_ms;	       // greatest row start
 	char digest[DIGEST_TEXT_SIZE]; // of the manifest; empty for shards that are not merged
 	uint64_t corpus_rows;	       // of the manifest, or of the shards that are there
 	uint64_t blocks, blocks_of_recipe; // that are there; fewer in a part of a corpus
-	bool counted;		// before and after are known
-	uint64_t before, after; // rows the server says the group holds
+	bool counted;			   // before and after are known
+	uint64_t before, after;		   // rows the server says the group holds
 };
 
 // Null state of *report: all zero; write_report_free accepts it. With a failure after the run

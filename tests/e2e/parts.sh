@@ -19,12 +19,12 @@ rm down/data-0000000.zst down/data-0000003.zst down/data-0000007.zst
 start_sink --db sink.db
 there=(--server "$ADDR")
 begun=0
-# replays PART BLOCKS DIGEST
+# replays PART BLOCKS DIGEST MODEL
 replays() {
-	local rows epoch model=$4 before
+	local rows epoch model=$4
 	ok spancorpus cat "$1"
 	rows=$(wc -l <out)
-	[ "$rows" -gt 0 ] && [ "$rows" -lt 4000 ] || fail "$1: $rows rows"
+	if [ "$rows" -eq 0 ] || [ "$rows" -ge 4000 ]; then fail "$1: $rows rows"; fi
 	ok spanreplay schema drop --model "$model" --yes "${there[@]}"
 	ok spanreplay schema apply --model "$model" "${there[@]}" --schemas "$SRC/schemas"
 	ok spanreplay write --model "$model" --corpus "$1" "${there[@]}" --bulk 100 --results r.json
