@@ -71,13 +71,27 @@ static void put_open(struct compiler *c, uint32_t field)
 	put_word(c, CODE_OPEN, field);
 }
 
+// Texts that are neighbours in memory, too, are copied as one.
+static void put_text(struct compiler *c, uint32_t at, uint32_t size)
+{
+	uint32_t *last = c->last[0];
+
+	if (is_code(last, CODE_TEXT) && last[1] == at + size &&
+	    (*last >> CODE_BITS) + size <= ROW_BLOB_MAX) {
+		*last += size << CODE_BITS;
+		last[1] = at;
+		return;
+	}
+	put_word(c, CODE_TEXT, size);
+	*c->word++ = at;
+}
+
 static void put_literal(struct compiler *c, const struct piece *p)
 {
 	uint32_t *last = c->last[0];
 
 	if (p->text != 0) {
-		put_word(c, CODE_TEXT, (uint32_t)p->literal.size);
-		*c->word++ = c->text_at[p->text - 1];
+		put_text(c, c->text_at[p->text - 1], (uint32_t)p->literal.size);
 		return;
 	}
 	if ((is_code(last, CODE_NUMBER) || is_code(last, CODE_WORD)) &&

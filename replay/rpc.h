@@ -55,7 +55,7 @@ struct rpc_slab {
 	size_t size;
 };
 
-#define RPC_SLAB_SIZE (288 * KIB)
+#define RPC_SLAB_SIZE (416 * KIB)
 
 // A slab of at least size_bytes (standard ones are recycled); the caller holds one reference,
 // each message sent from it another.

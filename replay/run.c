@@ -6,7 +6,7 @@
 //
 // Messages are encoded a burst at a time, when their stream can take the first of them, into a
 // slab that all streams share: what has been encoded and not yet read by the socket stays small
-// enough for the cache. A burst is up to 32 messages or 128 KB of a stream. It is encoded in
+// enough for the cache. A burst is up to 48 messages or 192 KB of a stream. It is encoded in
 // one go because gRPC between two messages empties the caches of our code, and all but its last
 // message go out with the hint that more follows, so that one write to the socket carries many.
 // Streams take turns burst by burst, not message by message, for the same reason: gRPC keeps
@@ -23,8 +23,8 @@
 #include "common/rng.h"
 #include "replay/pacer.h"
 
-#define BURST_MESSAGES 32
-#define BURST_BYTES (128 * KIB)
+#define BURST_MESSAGES 48
+#define BURST_BYTES (192 * KIB)
 #define BURST_ROOM (RPC_SLAB_SIZE / 2) // a slab holds whole bursts
 #define TEXT_MAX_BYTES MIB	       // the column texts of one row
 #define TICK_NS (50 * NS_PER_MS)

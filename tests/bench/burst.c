@@ -17,8 +17,8 @@
 #include "common/clock.h"
 #include "replay/model.h"
 
-#define BURST_MESSAGES 32
-#define BURST_BYTES (128 * KIB)
+#define BURST_MESSAGES 48
+#define BURST_BYTES (192 * KIB)
 
 enum tag_kind_ { TAG_SEND, TAG_RECEIVE, TAG_STATUS };
 
