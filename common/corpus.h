@@ -296,6 +296,7 @@ struct corpus {
 	struct view recipe_bytes, dict_bytes;
 	// private to corpus_read.c
 	struct corpus_files *files;
+	struct buf head; // payload of a first frame, which the bytes and texts above point into
 	struct arena arena;
 };
 

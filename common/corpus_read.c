@@ -212,23 +212,19 @@ static enum status read_head(const struct data_file *f, struct buf *payload, str
 	return s;
 }
 
-// Copies recipe and dictionary of the first file that is there, and checks them.
+// Keeps recipe and dictionary of the first file that is there, and checks them.
 static enum status use_head(struct corpus *c, const struct data_file *f, struct err *e)
 {
 	struct recipe recipe;
-	struct buf payload;
 	struct head head;
 	enum status s;
 
-	buf_init(&payload, BLOCK_PAYLOAD_MAX);
-	s = read_head(f, &payload, &head, e);
+	buf_init(&c->head, BLOCK_PAYLOAD_MAX);
+	s = read_head(f, &c->head, &head, e);
 	if (s == OK) {
-		c->recipe_bytes = arena_copy(&c->arena, head.recipe.data, head.recipe.size);
-		c->dict_bytes = arena_copy(&c->arena, head.dict.data, head.dict.size);
-		if (c->recipe_bytes.data == NULL || c->dict_bytes.data == NULL)
-			s = err_set(e, ERR_MEMORY, "dictionary does not fit into memory");
-		if (s == OK)
-			s = recipe_decode(head.recipe.data, head.recipe.size, &recipe, e);
+		c->recipe_bytes = head.recipe;
+		c->dict_bytes = head.dict;
+		s = recipe_decode(head.recipe.data, head.recipe.size, &recipe, e);
 		if (s == OK && !recipe_equal(&recipe, &c->manifest.recipe))
 			s = err_set(e, ERR_DAMAGED,
 				    "recipe is not the manifest's (a file of another "
@@ -239,7 +235,6 @@ static enum status use_head(struct corpus *c, const struct data_file *f, struct 
 		if (s != OK && e != NULL)
 			err_prefix(e, "%s: first frame", f->path);
 	}
-	buf_free(&payload);
 	return s;
 }
 
@@ -376,6 +371,7 @@ void corpus_close(struct corpus *c)
 	}
 	manifest_free(&c->manifest);
 	free(c->part);
+	buf_free(&c->head);
 	arena_free(&c->arena);
 	free(c->dir);
 	*c = (struct corpus){0};
@@ -513,6 +509,13 @@ void block_reader_free(struct block_reader *r)
 	buf_free(&r->stored);
 	buf_free(&r->payload);
 	free(r);
+}
+
+void block_reader_take(struct block_reader *r, struct buf *payload)
+{
+	buf_free(payload);
+	*payload = r->payload;
+	buf_init(&r->payload, payload->max);
 }
 
 static enum status use_file(struct block_reader *r, const char *path, struct err *e)

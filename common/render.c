@@ -29,7 +29,7 @@ struct compiler {
 	const struct span_template *t;
 	const uint32_t *text_at; // where each shared text stands
 	uint32_t *word;
-	uint8_t *literal;
+	uint8_t *literal;  // NULL: not wanted
 	uint32_t *last[2]; // the last instruction and the one before, or NULL
 };
 
@@ -99,6 +99,8 @@ static void put_literal(struct compiler *c, const struct piece *p)
 		*last += (uint32_t)p->literal.size << CODE_BITS;
 	else
 		put_word(c, CODE_LITERAL, (uint32_t)p->literal.size);
+	if (c->literal == NULL)
+		return;
 	memcpy(c->literal, p->literal.data, p->literal.size);
 	c->literal += p->literal.size;
 }
@@ -163,11 +165,12 @@ static bool begins_with_ids(const struct span_template *t)
 }
 
 // Words a template needs at most, and bytes of its own literals.
-static void measure(const struct span_template *t, size_t *words, size_t *literals)
+static void measure(const struct render *r, const struct span_template *t, size_t *words,
+		    size_t *literals)
 {
 	*words = 2 * (size_t)t->piece_count + 1;
 	*literals = 0;
-	for (uint32_t i = 0; i < t->piece_count; i++)
+	for (uint32_t i = 0; i < t->piece_count && !r->sizes_only; i++)
 		*literals += t->piece[i].text == 0 ? t->piece[i].literal.size : 0;
 }
 
@@ -180,12 +183,14 @@ static uint32_t *compile_template(const struct render *r, const uint32_t *text_a
 	bool ids = begins_with_ids(t);
 	size_t words, literals;
 
-	measure(t, &words, &literals);
-	c.literal = (uint8_t *)(at + words);
+	measure(r, t, &words, &literals);
+	if (!r->sizes_only)
+		c.literal = (uint8_t *)(at + words);
 	put_pieces(&c, ids ? 4 : 0, t->piece_count);
 	if (ids)
 		put_word(&c, CODE_IDS, 0);
-	memmove(c.word, at + words, literals);
+	if (literals > 0)
+		memmove(c.word, at + words, literals);
 	out->code = (uint32_t)(at - r->code);
 	out->code_count = (uint32_t)(c.word - at);
 	out->size = (uint32_t)(out->code_count * sizeof(*at) + literals);
@@ -205,7 +210,7 @@ static enum status compile_all(struct render *r, const uint32_t *text_at, struct
 	for (uint32_t i = 0; i < d->template_count; i++) {
 		size_t words, literals;
 
-		measure(&d->template[i], &words, &literals);
+		measure(r, &d->template[i], &words, &literals);
 		size += words * sizeof(*at) + literals + sizeof(*at);
 	}
 	memory = size / sizeof(*at) > UINT32_MAX ? NULL : arena_alloc(&r->arena, 1, size);
@@ -279,6 +284,8 @@ static enum status pack_texts(struct render *r, uint32_t *text_at, struct err *e
 	    r->instance_name == NULL || r->operation_name == NULL || r->operation_peer == NULL)
 		return err_set(e, ERR_MEMORY, "dictionary does not fit into memory");
 	pack_all(r, &k, text_at);
+	if (r->sizes_only)
+		return OK;
 	if (k.size <= UINT32_MAX)
 		k.text = arena_alloc(&r->arena, 1, k.size);
 	if (k.text == NULL)
@@ -383,42 +390,56 @@ static enum status compile_dict(struct render *r, struct err *e)
 
 // Storage ids as the OAP server makes them: base64(service) ".1", and that "_"
 // base64(instance).
+static void size_ids(struct render *r)
+{
+	const struct dict *d = r->dict;
+
+	for (uint32_t i = 0; i < d->service_count; i++)
+		r->service_id[i].size = base64_size(d->service[i].name.size) + 2;
+	for (uint32_t i = 0; i < d->instance_count; i++)
+		r->instance_id[i].size = r->service_id[d->instance[i].service].size + 1 +
+					 base64_size(d->instance[i].name.size);
+}
+
 static enum status make_ids(struct render *r, struct err *e)
 {
 	const struct dict *d = r->dict;
 
+	size_ids(r);
+	if (r->sizes_only)
+		return OK;
+
 	for (uint32_t i = 0; i < d->service_count; i++) {
-		size_t size = base64_size(d->service[i].name.size) + 2;
-		char *text = arena_alloc(&r->arena, 1, size);
+		char *text = arena_alloc(&r->arena, 1, r->service_id[i].size);
 
 		if (text == NULL)
 			return err_set(e, ERR_MEMORY, "service ids do not fit into memory");
 		memcpy(base64_write(text, d->service[i].name), ".1", 2);
-		r->service_id[i] = (struct view){text, size};
+		r->service_id[i].data = text;
 	}
 	for (uint32_t i = 0; i < d->instance_count; i++) {
 		struct view service = r->service_id[d->instance[i].service];
-		size_t size = service.size + 1 + base64_size(d->instance[i].name.size);
-		char *text = arena_alloc(&r->arena, 1, size);
+		char *text = arena_alloc(&r->arena, 1, r->instance_id[i].size);
 
 		if (text == NULL)
 			return err_set(e, ERR_MEMORY, "instance ids do not fit into memory");
 		memcpy(text, service.data, service.size);
 		text[service.size] = '_';
 		base64_write(text + service.size + 1, d->instance[i].name);
-		r->instance_id[i] = (struct view){text, size};
+		r->instance_id[i].data = text;
 	}
 	return OK;
 }
 
-enum status render_new(struct render **out, const struct dict *d, const struct recipe *recipe,
-		       struct err *e)
+static enum status make(struct render **out, const struct dict *d, const struct recipe *recipe,
+			bool sizes_only, struct err *e)
 {
 	struct render *r = mem_zalloc(1, sizeof(*r));
 	enum status s = OK;
 
 	r->dict = d;
 	r->recipe = recipe;
+	r->sizes_only = sizes_only;
 	r->template =
 		arena_alloc(&r->arena, (size_t)d->template_count + 1, sizeof(*r->template));
 	r->service_id =
@@ -437,6 +458,18 @@ enum status render_new(struct render **out, const struct dict *d, const struct r
 	}
 	*out = r;
 	return s;
+}
+
+enum status render_new(struct render **out, const struct dict *d, const struct recipe *recipe,
+		       struct err *e)
+{
+	return make(out, d, recipe, false, e);
+}
+
+enum status render_new_sizes(struct render **out, const struct dict *d,
+			     const struct recipe *recipe, struct err *e)
+{
+	return make(out, d, recipe, true, e);
 }
 
 void render_free(struct render *r)
@@ -604,4 +637,22 @@ enum status render_row(const struct render_block *rb, uint32_t row, int64_t epoc
 					      (size_t)(p + 3 * ID_MAX + area - blob)};
 		return OK;
 	}
+}
+
+enum status render_row_size(const struct render_block *rb, uint32_t row, int64_t epoch_ms,
+			    size_t *size_bytes, struct err *e)
+{
+	bool literal = render_is_literal(rb, row);
+	char ids[3 * ID_MAX];
+	struct row r;
+
+	fill_columns(rb, row, epoch_ms, ids, &r);
+	r.blob.size =
+		literal ? render_literal(rb, row).size : render_blob_size(rb, row, epoch_ms);
+	if (r.blob.size + (literal ? 0 : RENDER_SLACK) > ROW_BLOB_MAX)
+		return err_set(e, ERR_LIMIT, "row %llu: blob is larger than %zu bytes",
+			       (unsigned long long)(rb->b->first_row + row),
+			       (size_t)ROW_BLOB_MAX);
+	*size_bytes = row_size(&r);
+	return OK;
 }

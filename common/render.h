@@ -44,6 +44,9 @@ struct render_id;
 // Compiles the templates; d and recipe are borrowed for the life of the result.
 enum status render_new(struct render **out, const struct dict *d, const struct recipe *recipe,
 		       struct err *e) MUST_CHECK;
+// For render_row_size and nothing else: takes a fraction of the memory, as nothing has bytes.
+enum status render_new_sizes(struct render **out, const struct dict *d,
+			     const struct recipe *recipe, struct err *e) MUST_CHECK;
 void render_free(struct render *r); // NULL is fine
 
 #define ID_MAX 64 // bytes of a trace or segment id
@@ -87,6 +90,9 @@ enum status render_row(const struct render_block *rb, uint32_t row, int64_t epoc
 // Without the blob (blob.size 0): columns only, into a smaller buffer.
 enum status render_columns(const struct render_block *rb, uint32_t row, struct buf *out,
 			   int64_t epoch_ms, struct row *row_out, struct err *e) MUST_CHECK;
+// Bytes of that row, as row_size counts them, without rendering it.
+enum status render_row_size(const struct render_block *rb, uint32_t row, int64_t epoch_ms,
+			    size_t *size_bytes, struct err *e) MUST_CHECK;
 // Bytes of blob + text of the ten columns of a rendered row: what "row size" means everywhere.
 size_t row_size(const struct row *row);
 // Writes the id of a row (its traceSegmentId) / of its trace into out; returns the length.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the blob of a row backwards: the last byte first, so that the length of a nested field
 // is known when its front is written and no second pass is needed. Nothing here looks whether
-// there is room: a row's bound says so before, and where the bound is too coarse blob_size
-// counts.
+// there is room: a row's bound says so before, and where the bound is too coarse
+// render_blob_size counts.
 #include <string.h>
 
 #include "common/render_private.h"
@@ -442,7 +442,7 @@ static size_t head_size(const struct render_block *rb, uint32_t row)
 	       string_size(2, rb->id[row].size) + string_size(1, trace_id_size(rb, row));
 }
 
-static size_t blob_size(const struct render_block *rb, uint32_t row, int64_t epoch_ms)
+size_t render_blob_size(const struct render_block *rb, uint32_t row, int64_t epoch_ms)
 {
 	size_t size = head_size(rb, row);
 
@@ -456,12 +456,12 @@ static size_t blob_size(const struct render_block *rb, uint32_t row, int64_t epo
 
 // ---- Rows ----------------------------------------------------------------------------------
 
-static bool is_literal(const struct render_block *rb, uint32_t row)
+bool render_is_literal(const struct render_block *rb, uint32_t row)
 {
 	return rb->b->template.v[rb->first_span[row]] == 0;
 }
 
-static struct view literal_blob(const struct render_block *rb, uint32_t row)
+struct view render_literal(const struct render_block *rb, uint32_t row)
 {
 	const struct block *b = rb->b;
 	uint32_t begin = rb->literal_at[row];
@@ -499,7 +499,7 @@ void render_fetch(const struct render_block *rb, uint32_t row)
 	const struct render_span *span = &rb->span[rb->first_span[row]];
 	const struct render_span *last = &rb->span[rb->first_span[row + 1] - 1];
 
-	if (is_literal(rb, row))
+	if (render_is_literal(rb, row))
 		return;
 	fetch_entry(b->number_value.v, span->number_end, sizeof(b->number_value.v[0]));
 	fetch_entry(b->number_value.v, last->number_end, sizeof(b->number_value.v[0]));
@@ -516,8 +516,8 @@ uint8_t *render_blob_backward(const struct render_block *rb, uint32_t row, int64
 	const struct render_span *span = &rb->span[rb->first_span[row]];
 	uint8_t *p = area + size_bytes;
 
-	if (is_literal(rb, row)) {
-		struct view v = literal_blob(rb, row);
+	if (render_is_literal(rb, row)) {
+		struct view v = render_literal(rb, row);
 
 		if (v.size > size_bytes)
 			return NULL;
@@ -527,7 +527,7 @@ uint8_t *render_blob_backward(const struct render_block *rb, uint32_t row, int64
 		return p;
 	}
 	if (size_bytes < rb->bound[row] &&
-	    size_bytes < blob_size(rb, row, epoch_ms) + RENDER_SLACK)
+	    size_bytes < render_blob_size(rb, row, epoch_ms) + RENDER_SLACK)
 		return NULL;
 	p = put_string(p, r, 5, r->instance_name[instance]);
 	p = put_string(p, r, 4, r->service_name[r->dict->instance[instance].service]);

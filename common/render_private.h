@@ -57,6 +57,7 @@ struct render {
 	const char *text; // all texts of the dictionary that blobs need
 	struct packed *word, *service_name, *service_peer, *instance_name, *operation_name,
 		*operation_peer;
+	bool sizes_only;     // neither literals nor texts nor ids have bytes
 	uint32_t head_bound; // of what a blob has besides spans
 	struct arena arena;
 };
@@ -79,6 +80,11 @@ struct render_id {
 	char text[ID_MAX];
 };
 
+// Bytes of the blob of a row that is not literal.
+size_t render_blob_size(const struct render_block *rb, uint32_t row, int64_t epoch_ms);
+// The stored blob of a literal row.
+bool render_is_literal(const struct render_block *rb, uint32_t row);
+struct view render_literal(const struct render_block *rb, uint32_t row);
 // Fills rb->id; starts and raw offsets are set.
 void render_set_ids(struct render_block *rb);
 

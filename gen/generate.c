@@ -55,7 +55,7 @@ static void make_sequence(struct generator *g)
 // ---- Calibration ---------------------------------------------------------------------------
 
 #define SAMPLE_BLOCKS 6u
-#define SAMPLE_ROWS_MAX 40000u // rendered; blocks of many traces are sampled within
+#define SAMPLE_ROWS_MAX 40000u // measured; blocks of many traces are sampled within
 #define SCALE_NOMINAL 1024u
 #define SCALE_MIN 64u
 #define SCALE_MAX 32768u
@@ -69,7 +69,6 @@ struct sampler {
 	struct render_block rb;
 	struct generator_scratch *scratch;
 	struct block block;
-	struct buf row;
 	uint64_t rows, bytes;
 };
 
@@ -82,13 +81,13 @@ static enum status sample_block(struct sampler *s, uint64_t block, struct err *e
 	render_block_set(&s->rb, &s->block);
 	step = 1 + h.rows / (SAMPLE_ROWS_MAX / SAMPLE_BLOCKS);
 	for (uint32_t i = 0; i < h.rows; i += step) {
-		struct row row;
-		enum status st = render_row(&s->rb, i, plan_recipe(s->g->plan)->base_epoch_ms,
-					    &s->row, &row, e);
+		size_t size;
+		enum status st = render_row_size(
+			&s->rb, i, plan_recipe(s->g->plan)->base_epoch_ms, &size, e);
 
 		if (st != OK)
 			return st;
-		s->bytes += row_size(&row);
+		s->bytes += size;
 		s->rows++;
 	}
 	return OK;
@@ -100,17 +99,15 @@ static enum status measure(const struct generator *g, uint32_t *mean_x100, struc
 	struct sampler s = {.g = g, .scratch = generator_scratch_new(g)};
 	uint64_t blocks = recipe_blocks(plan_recipe(g->plan));
 	uint64_t samples = u64_min(blocks, SAMPLE_BLOCKS);
-	enum status st = render_new(&s.render, g->dict, plan_recipe(g->plan), e);
+	enum status st = render_new_sizes(&s.render, g->dict, plan_recipe(g->plan), e);
 
 	block_init(&s.block);
-	buf_init(&s.row, 2 * ROW_BLOB_MAX);
 	render_block_init(&s.rb, s.render);
 	for (uint64_t i = 0; st == OK && i < samples; i++)
 		st = sample_block(&s, u64_mul_div(i, blocks, samples), e);
 	if (st == OK)
 		*mean_x100 = (uint32_t)(100 * s.bytes / s.rows);
 	render_block_free(&s.rb);
-	buf_free(&s.row);
 	block_free(&s.block);
 	generator_scratch_free(s.scratch);
 	render_free(s.render);

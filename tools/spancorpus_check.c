@@ -257,15 +257,15 @@ static const struct about *about_of(const struct check *c)
 	return c->manifest_good ? &c->manifest.about : &c->about;
 }
 
+// Keeps what r has read.
 static enum status use_head(struct check *c, const struct data_scan *scan,
-			    const struct data_head *head, struct err *e)
+			    struct block_reader *r, const struct data_head *head, struct err *e)
 {
 	enum status s = OK;
 
-	c->dict_bytes = arena_copy(&c->arena, head->dict.data, head->dict.size);
-	if (c->dict_bytes.data == NULL)
-		return err_set(e, ERR_MEMORY, "dictionary does not fit into memory");
-	c->recipe_bytes = arena_copy(&c->arena, head->recipe.data, head->recipe.size);
+	block_reader_take(r, &c->head);
+	c->dict_bytes = head->dict;
+	c->recipe_bytes = head->recipe;
 	if (!c->manifest_good) {
 		s = recipe_decode(head->recipe.data, head->recipe.size, &c->recipe, e);
 		if (s == OK)
@@ -353,7 +353,7 @@ static void find_head(struct check *c, struct block_reader *r)
 					: !vote || digest_equal(head_identity(&head), wanted);
 
 			// Why one cannot be used, the file's own check says.
-			c->dict_known = ours && use_head(c, &scan, &head, NULL) == OK;
+			c->dict_known = ours && use_head(c, &scan, r, &head, NULL) == OK;
 		}
 		data_scan_free(&scan);
 		free(path);
@@ -1089,6 +1089,7 @@ void check_free(struct check *c)
 	free(c->shard);
 	buf_free(&c->manifest_text);
 	about_free(&c->about);
+	buf_free(&c->head);
 	arena_free(&c->arena);
 	*c = (struct check){0};
 }

@@ -85,6 +85,7 @@ struct check {
 	int64_t epoch_ms;
 	// The dictionary of the first whole first frame.
 	struct arena arena;
+	struct buf head; // its payload, which these two and the dictionary point into
 	struct view recipe_bytes, dict_bytes;
 	struct dict dict;
 	bool dict_known;
