@@ -73,16 +73,34 @@ static void put_piece(struct buf *b, const struct piece *p)
 	pb_put_uint_nz(b, 6, p->text);
 }
 
-// Nested pieces are measured by counting first: nesting is shallow, so that is cheap enough.
+static size_t uint_size(uint32_t v)
+{
+	return v == 0 ? 0 : 1 + pb_varint_size(v);
+}
+
+// What put_piece puts. Nested pieces are measured once per level: nesting is shallow.
+static size_t piece_size(const struct piece *p)
+{
+	size_t size = uint_size(p->hole) + uint_size(p->message) + uint_size(p->varint) +
+		      uint_size(p->text);
+
+	if (p->text == 0)
+		size += p->literal.size == 0
+				? 0
+				: 1 + pb_varint_size(p->literal.size) + p->literal.size;
+	for (uint32_t i = 1; i <= p->child_count; i += 1 + p[i].child_count) {
+		size_t child = piece_size(&p[i]);
+
+		size += 1 + pb_varint_size(child) + child;
+	}
+	return size;
+}
+
 static void put_pieces(struct buf *b, uint32_t field, const struct piece *p, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i += 1 + p[i].child_count) {
-		struct buf size;
-
-		buf_init_count(&size);
-		put_piece(&size, &p[i]);
 		pb_put_tag(b, field, PB_BYTES);
-		pb_put_varint(b, size.size);
+		pb_put_varint(b, piece_size(&p[i]));
 		put_piece(b, &p[i]);
 	}
 }

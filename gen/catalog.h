@@ -119,6 +119,7 @@ enum fault {
 	FAULT_DUBBO_CALL,
 	FAULT_GRPC_CALL,
 };
+#define FAULTS (FAULT_GRPC_CALL + 1u)
 
 // An exception of a kind of fault.
 struct exception {

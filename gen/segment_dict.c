@@ -244,6 +244,7 @@ static enum op_kind draw_kind(uint32_t layer, struct dice *d)
 #define TEXT_LEAST 120u
 #define TEXT_MOST 1960u
 #define TRIALS 256u
+#define STACK_TEXT_MAX (64 * KIB)
 
 // Bytes of the templates of an operation, per slot; error: of the failed one.
 struct sizes {
@@ -268,10 +269,11 @@ static void build_templates(struct template_list *l, struct op_plan *p,
 	z->entry_error = template_entry(l, c, true);
 	p->call_first = (uint16_t)(l->count - first);
 	p->call_variants = c->kind == OP_HTTP && !c->feign && c->variants > 1 ? 2 : 1;
-	for (uint32_t v = 0; v < p->call_variants; v++)
+	// What calls take is CALL_BYTES in every operation.
+	for (uint32_t v = 0; v < p->call_variants && !l->measures; v++)
 		template_call(l, c, v, false);
 	p->call_error = 0;
-	if (!p->async) {
+	if (!p->async && !l->measures) {
 		p->call_error = (uint16_t)(l->count - first);
 		template_call(l, c, 0, true);
 	}
@@ -473,6 +475,7 @@ struct op_builder {
 	uint32_t ordinal[3];		  // next HTTP, RPC, MQ name
 	uint32_t mean_per_mille;	  // mean spread of all rows
 	uint32_t scale_1024;
+	struct buf stack[FAULTS]; // of the operation at work
 };
 
 // An operation's mean row in thousandths of the recipe's: 750 to 1250.
@@ -546,9 +549,11 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	struct dice d = {.key = rng_key(s->seed, RNG_TEMPLATE, index)};
 	uint32_t size;
 	struct op_text text;
-	struct op_context c = {.text = &text, .key = rng_mix(d.key)};
+	struct op_context c = {.text = &text, .key = rng_mix(d.key), .stack = b->stack};
 	struct sizes z;
 
+	for (uint32_t i = 0; i < FAULTS; i++)
+		buf_clear(&b->stack[i]);
 	c.kind = draw_kind(plan_operation_layer(b->plan, index), &kind_dice);
 	catalog_operation(&text, c.kind, b->ordinal[name_list[c.kind]]++, s->seed);
 	p->async = c.kind == OP_KAFKA || c.kind == OP_ROCKETMQ;
@@ -586,6 +591,8 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 	b.list.texts = &s->texts;
 	buf_init_own(&b.list.hole, UINT32_MAX / 2);
 	buf_init_own(&b.probe.hole, MIB);
+	for (uint32_t i = 0; i < FAULTS; i++)
+		buf_init_own(&b.stack[i], STACK_TEXT_MAX);
 	// Template 0 is the literal blob.
 	b.list.capacity = 1024;
 	b.list.v = mem_zalloc(b.list.capacity, sizeof(*b.list.v));
@@ -603,6 +610,8 @@ static void build_operations(struct segment_set *s, const struct plan *plan, uin
 	free(b.probe.v);
 	free(b.probe.hole_first);
 	buf_free(&b.probe.hole);
+	for (uint32_t i = 0; i < FAULTS; i++)
+		buf_free(&b.stack[i]);
 }
 
 enum status segment_set_new(struct segment_set **out, const struct plan *p, uint32_t scale_1024,

@@ -118,6 +118,7 @@ struct op_context {
 	const char *entry_component, *call_component; // names
 	struct view brokers;			      // MQ: operation.peer
 	enum fault fault;			      // what fails in the unit that fails
+	struct buf *stack; // borrowed: of each fault of this operation; empty: not yet made
 };
 
 // Where finished templates go.

@@ -12,18 +12,17 @@ static void put_error_log(struct maker *m, const struct op_context *c, enum faul
 {
 	struct dice d = {.key = rng_mix(c->key ^ ((uint64_t)fault + 1) * 0x9e37)};
 	struct exception x = catalog_exception(fault, &d);
-	struct buf stack;
+	struct buf *stack = &c->stack[fault];
 
-	buf_init_own(&stack, TEXT_MAX);
-	catalog_stack(&stack, x, fault, c->kind, c->text->entity, &d);
+	if (stack->size == 0)
+		catalog_stack(stack, x, fault, c->kind, c->text->entity, &d);
 	maker_message(m, F_LOGS);
 	maker_hole(m, HOLE_SPAN_END, 1, 7);
 	maker_pair(m, 2, "event", VIEW("error"));
 	maker_pair(m, 2, "error.kind", view_of(x.class));
 	maker_pair(m, 2, "message", view_of(x.message));
-	maker_pair(m, 2, "stack", (struct view){(const char *)stack.data, stack.size});
+	maker_pair(m, 2, "stack", (struct view){(const char *)stack->data, stack->size});
 	maker_message_end(m);
-	buf_free(&stack);
 }
 
 // ---- Entry ---------------------------------------------------------------------------------

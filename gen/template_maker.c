@@ -95,38 +95,44 @@ static bool is_hole(char c)
 
 // The first mark at or behind `at`, or the end. Marks are bytes below 8 and rare, so eight
 // bytes are looked at together: subtracting 8 from each borrows from a bit 7 that was not set.
+// The lowest byte that is found is one, the others may not be.
 static size_t next_mark(struct view v, size_t at)
 {
 	while (at + 8 <= v.size) {
 		uint64_t bytes = load_le64(v.data + at);
-		uint64_t low = (bytes - UINT64_C(0x0808080808080808)) & ~bytes;
+		uint64_t low = (bytes - UINT64_C(0x0808080808080808)) & ~bytes &
+			       UINT64_C(0x8080808080808080);
 
-		if ((low & UINT64_C(0x8080808080808080)) != 0)
-			break;
-		at += 8;
+		if (low == 0) {
+			at += 8;
+			continue;
+		}
+		at += (size_t)__builtin_ctzll(low) / 8;
+		if (is_mark(v.data[at]))
+			return at;
+		at++;
 	}
 	while (at < v.size && !is_mark(v.data[at]))
 		at++;
 	return at;
 }
 
-static bool has_hole(struct view v)
+// What is known of a text when all its marks have been looked at.
+struct scanned {
+	struct view text;
+	size_t plain_size; // without holes: bytes when the marks of sharing are gone
+	bool has_hole;
+};
+
+static struct scanned scan(struct view v)
 {
-	for (size_t i = next_mark(v, 0); i < v.size; i = next_mark(v, i + 1)) {
-		if (is_hole(v.data[i]))
-			return true;
+	struct scanned s = {v, v.size, false};
+
+	for (size_t i = next_mark(v, 0); i < v.size && !s.has_hole; i = next_mark(v, i + 1)) {
+		s.has_hole = is_hole(v.data[i]);
+		s.plain_size--;
 	}
-	return false;
-}
-
-// Bytes of a text without holes when the marks of sharing are gone.
-static size_t plain_size(struct view v)
-{
-	size_t size = v.size;
-
-	for (size_t i = next_mark(v, 0); i < v.size; i = next_mark(v, i + 1))
-		size--;
-	return size;
+	return s;
 }
 
 // Index into hole_classes[]; a letter that is not there is our own mistake.
@@ -187,23 +193,25 @@ static void put_text(struct maker *m, struct view v)
 }
 
 // Tag, length and text of a string field without holes.
-static void put_string(struct maker *m, uint32_t field, struct view v)
+static void put_string(struct maker *m, uint32_t field, const struct scanned *s)
 {
 	literal_begin(m);
 	pb_put_tag(&m->text, field, PB_BYTES);
-	pb_put_varint(&m->text, plain_size(v));
+	pb_put_varint(&m->text, s->plain_size);
 	literal_end(m);
-	put_text(m, v);
+	put_text(m, s->text);
 }
 
 // A string field. One that has holes becomes a message of text and holes: the wire type is the
 // same.
 void maker_string(struct maker *m, uint32_t field, struct view v)
 {
+	struct scanned s = scan(v);
+
 	if (v.size == 0)
 		return;
-	if (!has_hole(v)) {
-		put_string(m, field, v);
+	if (!s.has_hole) {
+		put_string(m, field, &s);
 		return;
 	}
 	maker_message(m, field);
@@ -211,10 +219,8 @@ void maker_string(struct maker *m, uint32_t field, struct view v)
 	maker_message_end(m);
 }
 
-static size_t string_size(struct view v)
+static size_t string_size(size_t size)
 {
-	size_t size = plain_size(v);
-
 	return size == 0 ? 0 : 1 + pb_varint_size(size) + size;
 }
 
@@ -222,8 +228,9 @@ static size_t string_size(struct view v)
 void maker_pair(struct maker *m, uint32_t field, const char *key, struct view value)
 {
 	struct view k = view_of(key);
+	struct scanned s = scan(value);
 
-	if (has_hole(value)) {
+	if (s.has_hole) {
 		maker_message(m, field);
 		maker_string(m, 1, k);
 		maker_string(m, 2, value);
@@ -232,11 +239,11 @@ void maker_pair(struct maker *m, uint32_t field, const char *key, struct view va
 	}
 	literal_begin(m);
 	pb_put_tag(&m->text, field, PB_BYTES);
-	pb_put_varint(&m->text, string_size(k) + string_size(value));
+	pb_put_varint(&m->text, string_size(k.size) + string_size(s.plain_size));
 	pb_put_view(&m->text, 1, k);
 	literal_end(m);
 	if (value.size > 0)
-		put_string(m, 2, value);
+		put_string(m, 2, &s);
 }
 
 void maker_tag(struct maker *m, const char *key, const char *value)
