@@ -8,9 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define CHUNK_SIZE_FIRST (64 * KIB)
 #define CHUNK_SIZE_MAX (1 * MIB)
+#define MMAP_THRESHOLD (64 * 1024) // bytes
 
 _Noreturn void mem_exhausted(size_t count, size_t size_bytes)
 {
@@ -19,6 +23,15 @@ _Noreturn void mem_exhausted(size_t count, size_t size_bytes)
 	else
 		fputs("out of memory\n", stderr);
 	abort();
+}
+
+void mem_return_freed(void)
+{
+#ifdef __GLIBC__
+	// A threshold that is set does not rise by itself.
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+	mallopt(M_TRIM_THRESHOLD, MMAP_THRESHOLD);
+#endif
 }
 
 void *mem_alloc(size_t size_bytes)
@@ -148,6 +161,28 @@ struct view arena_copy(struct arena *a, const void *data, size_t size_bytes)
 	else
 		*p = '\0';
 	return (struct view){p, size_bytes};
+}
+
+bool arena_join(struct arena *a, struct arena *from)
+{
+	struct arena_chunk *last = from->head;
+	size_t used;
+
+	if (!size_add(a->used_bytes, from->used_bytes, &used) ||
+	    (a->max_bytes > 0 && used > a->max_bytes))
+		return false;
+	if (a->head == NULL) {
+		a->head = from->head;
+	} else if (last != NULL) { // behind the head, which is filled further
+		while (last->older != NULL)
+			last = last->older;
+		last->older = a->head->older;
+		a->head->older = from->head;
+	}
+	a->used_bytes = used;
+	from->head = NULL;
+	from->used_bytes = 0;
+	return true;
 }
 
 void arena_reset(struct arena *a)

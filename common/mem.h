@@ -6,12 +6,15 @@
 
 #include "common/err.h"
 
-// For sizes known at start (tables, contexts): never returns NULL; prints one message and
-// aborts.
-// What the functions below do when there is no memory: one message, abort. For libraries that
+// What mem_alloc and its kin do when there is no memory: one message, abort. For libraries that
 // allocate some kilobytes at start.
 _Noreturn void mem_exhausted(size_t count, size_t size_bytes);
 
+// Call first in a program whose memory should fall again when large things are freed, whoever
+// freed them: glibc's malloc keeps them otherwise, and per thread.
+void mem_return_freed(void);
+// For sizes known at start (tables, contexts): never returns NULL; prints one message and
+// aborts.
 void *mem_alloc(size_t size_bytes);
 void *mem_zalloc(size_t count, size_t size_bytes);
 void *mem_realloc(void *p, size_t count, size_t size_bytes);
@@ -49,6 +52,9 @@ struct arena {
 void *arena_alloc(struct arena *a, size_t count, size_t size_bytes);
 struct view arena_copy(struct arena *a, const void *data,
 		       size_t size_bytes); // data NULL on failure
+// Moves what is in `from`, pointers stay valid; false, and nothing moved, when max_bytes would
+// be passed. *from is empty afterwards.
+bool arena_join(struct arena *a, struct arena *from);
 // Keeps the largest chunk for reuse; all pointers die.
 void arena_reset(struct arena *a);
 void arena_free(struct arena *a);

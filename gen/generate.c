@@ -32,7 +32,7 @@ static enum status segments_make(struct generator *g, uint32_t text_scale, struc
 	enum status s;
 
 	segments_drop(g);
-	s = segment_set_new(&g->segments, g->plan, text_scale, e);
+	s = segment_set_new(&g->segments, g->plan, text_scale, g->threads, e);
 	if (s != OK)
 		return s;
 	g->dict = segment_set_dict(g->segments);
@@ -63,54 +63,93 @@ static void make_sequence(struct generator *g)
 #define TOLERANCE_PER_MILLE 5u // wished
 #define TOLERANCE_MOST 20u     // what steps of whole spans may cost
 
-struct sampler {
-	const struct generator *g;
-	struct render *render;
-	struct render_block rb;
-	struct generator_scratch *scratch;
-	struct block block;
+struct sample {
 	uint64_t rows, bytes;
 };
 
-static enum status sample_block(struct sampler *s, uint64_t block, struct err *e)
+// What a worker owns.
+struct sampler {
+	struct generator_scratch *scratch;
+	struct render_block rb;
+	struct block block;
+};
+
+// Sample blocks are measured by workers.
+struct sampling {
+	const struct generator *g;
+	struct render *render;
+	struct sampler *worker;
+	struct sample *result; // one per slot of the pool
+	uint64_t samples;
+	struct sample sum;
+};
+
+static enum status sample_block(void *ctx, unsigned worker, unsigned slot, uint64_t job,
+				struct err *e)
 {
+	struct sampling *run = ctx;
+	struct sampler *s = &run->worker[worker];
+	const struct recipe *r = plan_recipe(run->g->plan);
+	uint64_t block = u64_mul_div(job, recipe_blocks(r), run->samples);
+	struct sample sum = {0};
 	struct block_header h;
 	uint32_t step;
 
-	generator_block(s->g, s->scratch, block, &s->block, &h);
+	generator_block(run->g, s->scratch, block, &s->block, &h);
 	render_block_set(&s->rb, &s->block);
 	step = 1 + h.rows / (SAMPLE_ROWS_MAX / SAMPLE_BLOCKS);
 	for (uint32_t i = 0; i < h.rows; i += step) {
 		size_t size;
-		enum status st = render_row_size(
-			&s->rb, i, plan_recipe(s->g->plan)->base_epoch_ms, &size, e);
+		enum status st = render_row_size(&s->rb, i, r->base_epoch_ms, &size, e);
 
 		if (st != OK)
 			return st;
-		s->bytes += size;
-		s->rows++;
+		sum.bytes += size;
+		sum.rows++;
 	}
+	run->result[slot] = sum;
+	return OK;
+}
+
+static enum status add_sample(void *ctx, unsigned slot, uint64_t job, struct err *e)
+{
+	struct sampling *run = ctx;
+
+	(void)job;
+	(void)e;
+	run->sum.rows += run->result[slot].rows;
+	run->sum.bytes += run->result[slot].bytes;
 	return OK;
 }
 
 // Mean row of sample blocks spread over the corpus, in 1/100 byte.
 static enum status measure(const struct generator *g, uint32_t *mean_x100, struct err *e)
 {
-	struct sampler s = {.g = g, .scratch = generator_scratch_new(g)};
-	uint64_t blocks = recipe_blocks(plan_recipe(g->plan));
-	uint64_t samples = u64_min(blocks, SAMPLE_BLOCKS);
-	enum status st = render_new_sizes(&s.render, g->dict, plan_recipe(g->plan), e);
+	struct sampling run = {
+		.g = g,
+		.worker = mem_zalloc(g->threads, sizeof(*run.worker)),
+		.result = mem_zalloc(pool_slots(g->threads), sizeof(*run.result)),
+		.samples = u64_min(recipe_blocks(plan_recipe(g->plan)), SAMPLE_BLOCKS)};
+	struct pool_job job = {.work = sample_block, .consume = add_sample, .ctx = &run};
+	enum status st = render_new_sizes(&run.render, g->dict, plan_recipe(g->plan), e);
 
-	block_init(&s.block);
-	render_block_init(&s.rb, s.render);
-	for (uint64_t i = 0; st == OK && i < samples; i++)
-		st = sample_block(&s, u64_mul_div(i, blocks, samples), e);
+	for (unsigned i = 0; i < g->threads; i++) {
+		run.worker[i].scratch = generator_scratch_new(g);
+		block_init(&run.worker[i].block);
+		render_block_init(&run.worker[i].rb, run.render);
+	}
 	if (st == OK)
-		*mean_x100 = (uint32_t)(100 * s.bytes / s.rows);
-	render_block_free(&s.rb);
-	block_free(&s.block);
-	generator_scratch_free(s.scratch);
-	render_free(s.render);
+		st = pool_run(&job, g->threads, 0, run.samples, NULL, NULL, e);
+	if (st == OK)
+		*mean_x100 = (uint32_t)(100 * run.sum.bytes / run.sum.rows);
+	for (unsigned i = 0; i < g->threads; i++) {
+		render_block_free(&run.worker[i].rb);
+		block_free(&run.worker[i].block);
+		generator_scratch_free(run.worker[i].scratch);
+	}
+	render_free(run.render);
+	free(run.worker);
+	free(run.result);
 	return st;
 }
 
@@ -228,13 +267,15 @@ static enum status calibrate(struct generator *g, struct err *e)
 
 // ---- Interface -----------------------------------------------------------------------------
 
-enum status generator_new(struct generator **out, const struct recipe *r, struct err *e)
+enum status generator_new(struct generator **out, const struct recipe *r, unsigned threads,
+			  struct err *e)
 {
 	struct generator *g = mem_zalloc(1, sizeof(*g));
 	int64_t begin_ns = clock_monotonic_ns();
 	enum status s = plan_new(&g->plan, r, e);
 
 	*out = NULL;
+	g->threads = threads;
 	if (s == OK) {
 		make_sequence(g);
 		s = calibrate(g, e);

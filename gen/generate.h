@@ -14,8 +14,8 @@ struct generator;
 // Plan, dictionary and calibration: texts and spans are chosen so that the mean row of some
 // sample blocks is within 0.5 % of recipe.row_bytes, or within 2 % where whole spans do not
 // come closer; ERR_USAGE with the reachable range when none are. Read-only afterwards, shared
-// by workers.
-enum status generator_new(struct generator **out, const struct recipe *r,
+// by workers. The tables are made by `threads` of them (>= 1) and do not depend on that.
+enum status generator_new(struct generator **out, const struct recipe *r, unsigned threads,
 			  struct err *e) MUST_CHECK;
 void generator_free(struct generator *g); // NULL is fine
 const struct plan *generator_plan(const struct generator *g);

@@ -14,6 +14,7 @@ struct generator {
 	bool *is_async;		 // of each operation
 	uint16_t sequence[SEQUENCES_MAX];
 	uint32_t mean_row_bytes_x100;
+	unsigned threads; // that make these tables
 	int64_t setup_ns; // what making these tables took
 };
 

@@ -14,9 +14,10 @@ struct segment_set;
 
 // Builds the dictionary. scale_1024: multiplies the mean row that each operation aims at, by
 // longer texts and more spans or shorter and fewer (1024: recipe.row_bytes); the caller
-// calibrates it, as calls and errors depend on the trees of rows.
+// calibrates it, as calls and errors depend on the trees of rows. Operations are built by
+// `threads` workers (>= 1); what they say does not depend on that.
 enum status segment_set_new(struct segment_set **out, const struct plan *p, uint32_t scale_1024,
-			    struct err *e) MUST_CHECK;
+			    unsigned threads, struct err *e) MUST_CHECK;
 void segment_set_free(struct segment_set *s);
 const struct dict *segment_set_dict(const struct segment_set *s);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/pool.h"
 #include "gen/segment_private.h"
 
 // ---- Services and instances ----------------------------------------------------------------
@@ -450,7 +451,7 @@ static void draw_context(struct op_context *c, struct op_plan *p, struct dice *d
 	p->variants = (uint8_t)c->variants;
 }
 
-static void put_brokers(struct segment_set *s, struct op_context *c, struct dice *d)
+static void put_brokers(struct template_list *l, struct op_context *c, struct dice *d)
 {
 	uint32_t cluster = dice_below(d, 4);
 	struct buf text;
@@ -463,18 +464,30 @@ static void put_brokers(struct segment_set *s, struct op_context *c, struct dice
 			   cluster, cluster, cluster);
 	else if (c->kind == OP_ROCKETMQ)
 		buf_printf(&text, "rocketmq-ns.mq%u.internal:9876", cluster);
-	c->brokers = text.size > 0 ? text_put(s, &text) : VIEW("");
+	c->brokers = VIEW("");
+	if (text.size > 0)
+		c->brokers = arena_copy(l->arena, text.data, text.size);
+	l->failed = l->failed || c->brokers.data == NULL || text.failed;
 	buf_free(&text);
 }
 
-// State of building all operations.
-struct op_builder {
+// What operations are made of, the same for all.
+struct op_recipe {
 	struct segment_set *set;
 	const struct plan *plan;
-	struct template_list list, probe; // probe: measures
-	uint32_t ordinal[3];		  // next HTTP, RPC, MQ name
-	uint32_t mean_per_mille;	  // mean spread of all rows
+	uint8_t *kind;		 // of each operation
+	uint32_t *ordinal;	 // of each: which name of its list
+	uint32_t mean_per_mille; // mean spread of all rows
 	uint32_t scale_1024;
+};
+
+// State of building some operations, one behind the other. Their templates are numbered from 0
+// and shared texts from 1 until they are added to the set.
+struct op_builder {
+	const struct op_recipe *recipe;
+	struct template_list list, probe; // probe: measures
+	struct arena arena, text_arena;	  // of list and of its texts
+	struct texts texts;
 	struct buf stack[FAULTS]; // of the operation at work
 };
 
@@ -500,7 +513,7 @@ static uint32_t mean_spread(const struct plan *p, uint32_t operations)
 }
 
 // What the mean row of an operation is to be.
-static uint32_t target_bytes(const struct op_builder *b, uint32_t operation)
+static uint32_t target_bytes(const struct op_recipe *b, uint32_t operation)
 {
 	uint64_t scaled = (uint64_t)plan_recipe(b->plan)->row_bytes * b->scale_1024 *
 			  draw_spread(b->set->seed, operation);
@@ -541,32 +554,32 @@ static uint32_t fit_rows(struct op_builder *b, struct op_plan *p, struct op_cont
 
 static void build_operation(struct op_builder *b, uint32_t index)
 {
-	static const uint8_t name_list[] = {0, 1, 1, 2, 2};
-	struct segment_set *s = b->set;
+	const struct op_recipe *r = b->recipe;
+	struct segment_set *s = r->set;
 	struct operation *out = &s->dict.operation[index];
 	struct op_plan *p = &s->op[index];
-	struct dice kind_dice = {.key = rng_key(s->seed, RNG_OPERATION, index)};
 	struct dice d = {.key = rng_key(s->seed, RNG_TEMPLATE, index)};
 	uint32_t size;
 	struct op_text text;
-	struct op_context c = {.text = &text, .key = rng_mix(d.key), .stack = b->stack};
+	struct op_context c = {.text = &text,
+			       .kind = (enum op_kind)r->kind[index],
+			       .key = rng_mix(d.key),
+			       .stack = b->stack};
 	struct sizes z;
 
 	for (uint32_t i = 0; i < FAULTS; i++)
 		buf_clear(&b->stack[i]);
-	c.kind = draw_kind(plan_operation_layer(b->plan, index), &kind_dice);
-	catalog_operation(&text, c.kind, b->ordinal[name_list[c.kind]]++, s->seed);
+	catalog_operation(&text, c.kind, r->ordinal[index], s->seed);
 	p->async = c.kind == OP_KAFKA || c.kind == OP_ROCKETMQ;
 	p->first_template = (uint32_t)b->list.count;
 	compose(p, &d);
-	draw_context(&c, p, &d, plan_recipe(b->plan)->variants);
-	put_brokers(s, &c, &d);
-	size = fit_rows(b, p, &c, target_bytes(b, index), rng_mix(d.key ^ 1));
+	draw_context(&c, p, &d, plan_recipe(r->plan)->variants);
+	put_brokers(&b->list, &c, &d);
+	size = fit_rows(b, p, &c, target_bytes(r, index), rng_mix(d.key ^ 1));
 	build_templates(&b->list, p, &c, size, &z);
 
-	out->name = arena_copy(&s->arena, text.name, strlen(text.name));
-	s->failed = s->failed || out->name.data == NULL || b->list.failed || b->probe.failed ||
-		    b->list.hole.failed;
+	out->name = arena_copy(&b->arena, text.name, strlen(text.name));
+	b->list.failed |= out->name.data == NULL;
 	out->peer = c.brokers;
 	out->first_template = p->first_template;
 	out->template_count = (uint32_t)b->list.count - p->first_template;
@@ -576,49 +589,196 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	}
 }
 
-static void build_operations(struct segment_set *s, const struct plan *plan, uint32_t count,
-			     uint32_t scale_1024)
+static void builder_init(struct op_builder *b, const struct op_recipe *r)
 {
-	struct op_builder b = {.set = s, .plan = plan, .scale_1024 = scale_1024};
+	b->recipe = r;
+	b->arena.max_bytes = b->text_arena.max_bytes = DATA_PAYLOAD_MAX;
+	b->texts.arena = &b->text_arena;
+	b->list.arena = &b->arena;
+	b->list.texts = &b->texts;
+	b->probe.measures = true;
+	buf_init_own(&b->list.hole, UINT32_MAX / 2);
+	buf_init_own(&b->probe.hole, MIB);
+	for (uint32_t i = 0; i < FAULTS; i++)
+		buf_init_own(&b->stack[i], STACK_TEXT_MAX);
+}
 
-	b.mean_per_mille = mean_spread(plan, count);
+static void builder_deinit(struct op_builder *b)
+{
+	free(b->list.v);
+	free(b->list.hole_first);
+	buf_free(&b->list.hole);
+	free(b->probe.v);
+	free(b->probe.hole_first);
+	buf_free(&b->probe.hole);
+	texts_free(&b->texts);
+	arena_free(&b->text_arena);
+	arena_free(&b->arena);
+	for (uint32_t i = 0; i < FAULTS; i++)
+		buf_free(&b->stack[i]);
+}
+
+// ---- All operations ------------------------------------------------------------------------
+
+#define JOB_OPERATIONS 32u // built at one go; texts get their numbers in the order of jobs
+
+// Operations are built by workers and added to the set in order.
+struct op_jobs {
+	struct op_recipe recipe;
+	struct op_builder *builder; // one per slot of the pool
+	struct template_list list;  // of the set
+	uint32_t operations;
+};
+
+static uint32_t job_end(const struct op_jobs *j, uint64_t job)
+{
+	return (uint32_t)u64_min((job + 1) * JOB_OPERATIONS, j->operations);
+}
+
+static enum status build_some(void *ctx, unsigned worker, unsigned slot, uint64_t job,
+			      struct err *e)
+{
+	struct op_jobs *j = ctx;
+	struct op_builder *b = &j->builder[slot];
+
+	(void)worker;
+	(void)e;
+	for (uint32_t i = (uint32_t)job * JOB_OPERATIONS; i < job_end(j, job); i++)
+		build_operation(b, i);
+	b->list.failed |= b->probe.failed || b->list.hole.failed || b->texts.failed;
+	return OK;
+}
+
+// Texts of a template get the numbers they have in the set.
+static void share_texts(struct segment_set *s, const struct span_template *t,
+			const uint32_t *number)
+{
+	struct piece *piece = (struct piece *)(uintptr_t)t->piece;
+
+	for (uint32_t i = 0; i < t->piece_count; i++) {
+		if (piece[i].text == 0)
+			continue;
+		piece[i].text = number[piece[i].text - 1];
+		piece[i].literal = s->texts.v[piece[i].text - 1];
+	}
+}
+
+static void add_templates(struct segment_set *s, struct template_list *to,
+			  const struct op_builder *b)
+{
+	const struct template_list *from = &b->list;
+	uint32_t *number = mem_alloc(((size_t)b->texts.count + 1) * sizeof(*number));
+	size_t count = to->count + from->count;
+
+	for (uint32_t i = 0; i < b->texts.count; i++)
+		number[i] = texts_number(&s->texts, b->texts.v[i]);
+	for (size_t i = 0; i < from->count; i++)
+		share_texts(s, &from->v[i], number);
+	free(number);
+	if (count > to->capacity) {
+		to->capacity = count + count / 2;
+		to->v = mem_realloc(to->v, to->capacity, sizeof(*to->v));
+		to->hole_first =
+			mem_realloc(to->hole_first, to->capacity + 1, sizeof(*to->hole_first));
+	}
+	memcpy(&to->v[to->count], from->v, from->count * sizeof(*to->v));
+	for (size_t i = 0; i <= from->count; i++)
+		to->hole_first[to->count + i] = from->hole_first[i] + (uint32_t)to->hole.size;
+	buf_put(&to->hole, from->hole.data, from->hole.size);
+	to->count = count;
+}
+
+static enum status add_some(void *ctx, unsigned slot, uint64_t job, struct err *e)
+{
+	struct op_jobs *j = ctx;
+	struct segment_set *s = j->recipe.set;
+	struct op_builder *b = &j->builder[slot];
+
+	(void)e;
+	for (uint32_t i = (uint32_t)job * JOB_OPERATIONS; i < job_end(j, job); i++) {
+		s->op[i].first_template += (uint32_t)j->list.count;
+		s->dict.operation[i].first_template = s->op[i].first_template;
+	}
+	s->failed = s->failed || b->list.failed;
+	if (!s->failed) {
+		add_templates(s, &j->list, b);
+		s->failed = !arena_join(&s->arena, &b->arena) || s->texts.failed ||
+			    j->list.hole.failed;
+	}
+	b->list.count = 0;
+	buf_clear(&b->list.hole);
+	texts_free(&b->texts);
+	arena_reset(&b->text_arena);
+	return OK;
+}
+
+// Kinds, and which name of its kind's list each operation has.
+static void draw_kinds(struct op_recipe *r, uint32_t count)
+{
+	static const uint8_t name_list[] = {0, 1, 1, 2, 2};
+	uint32_t next[3] = {0};
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct dice d = {.key = rng_key(r->set->seed, RNG_OPERATION, i)};
+
+		r->kind[i] = (uint8_t)draw_kind(plan_operation_layer(r->plan, i), &d);
+		r->ordinal[i] = next[name_list[r->kind[i]]]++;
+	}
+}
+
+static enum status build_operations(struct segment_set *s, const struct plan *plan,
+				    uint32_t count, uint32_t scale_1024, unsigned threads,
+				    struct err *e)
+{
+	struct op_jobs j = {
+		.recipe = {.set = s,
+			   .plan = plan,
+			   .kind = mem_alloc((size_t)count + 1),
+			   .ordinal = mem_alloc(((size_t)count + 1) * sizeof(uint32_t)),
+			   .mean_per_mille = mean_spread(plan, count),
+			   .scale_1024 = scale_1024},
+		.builder = mem_zalloc(pool_slots(threads), sizeof(*j.builder)),
+		.operations = count,
+	};
+	struct pool_job pool = {.work = build_some, .consume = add_some, .ctx = &j};
+	enum status st;
+
 	s->dict.operation_count = count;
 	s->dict.operation = list_new(s, count, sizeof(struct operation));
 	s->op = mem_zalloc(count, sizeof(*s->op));
-	b.list.arena = &s->arena;
-	b.probe.measures = true;
 	s->texts.arena = &s->arena;
-	b.list.texts = &s->texts;
-	buf_init_own(&b.list.hole, UINT32_MAX / 2);
-	buf_init_own(&b.probe.hole, MIB);
-	for (uint32_t i = 0; i < FAULTS; i++)
-		buf_init_own(&b.stack[i], STACK_TEXT_MAX);
+	buf_init_own(&j.list.hole, UINT32_MAX / 2);
 	// Template 0 is the literal blob.
-	b.list.capacity = 1024;
-	b.list.v = mem_zalloc(b.list.capacity, sizeof(*b.list.v));
-	b.list.hole_first = mem_zalloc(b.list.capacity + 1, sizeof(*b.list.hole_first));
-	b.list.count = 1;
-	for (uint32_t i = 0; i < count && !s->failed; i++)
-		build_operation(&b, i);
-	s->dict.template = b.list.v;
-	s->dict.template_count = (uint32_t)b.list.count;
+	j.list.capacity = 1024;
+	j.list.v = mem_zalloc(j.list.capacity, sizeof(*j.list.v));
+	j.list.hole_first = mem_zalloc(j.list.capacity + 1, sizeof(*j.list.hole_first));
+	j.list.count = 1;
+	draw_kinds(&j.recipe, count);
+	for (unsigned i = 0; i < pool_slots(threads); i++)
+		builder_init(&j.builder[i], &j.recipe);
+	st = s->failed ? OK
+		       : pool_run(&pool, threads, 0,
+				  (count + JOB_OPERATIONS - 1) / JOB_OPERATIONS, NULL, NULL, e);
+	for (unsigned i = 0; i < pool_slots(threads); i++)
+		builder_deinit(&j.builder[i]);
+	free(j.builder);
+	free(j.recipe.kind);
+	free(j.recipe.ordinal);
+	s->dict.template = j.list.v;
+	s->dict.template_count = (uint32_t)j.list.count;
 	s->dict.text = s->texts.v;
 	s->dict.text_count = s->texts.count;
-	s->failed = s->failed || s->texts.failed;
-	s->hole_first = b.list.hole_first;
-	s->hole = b.list.hole.data;
-	free(b.probe.v);
-	free(b.probe.hole_first);
-	buf_free(&b.probe.hole);
-	for (uint32_t i = 0; i < FAULTS; i++)
-		buf_free(&b.stack[i]);
+	s->hole_first = j.list.hole_first;
+	s->hole = j.list.hole.data;
+	return st;
 }
 
 enum status segment_set_new(struct segment_set **out, const struct plan *p, uint32_t scale_1024,
-			    struct err *e)
+			    unsigned threads, struct err *e)
 {
 	const struct recipe *r = plan_recipe(p);
 	struct segment_set *s = mem_zalloc(1, sizeof(*s));
+	enum status st;
 
 	*out = NULL;
 	s->seed = r->seed;
@@ -627,9 +787,13 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p, uint
 	build_lists(s);
 	build_services(s, p, (uint32_t)r->services);
 	build_instances(s, p, (uint32_t)r->instances);
-	build_operations(s, p, (uint32_t)r->operations, scale_1024);
+	st = build_operations(s, p, (uint32_t)r->operations, scale_1024, threads, e);
 	segment_time_tables(s, r->self_time);
 	segment_hole_tables(s);
+	if (st != OK) {
+		segment_set_free(s);
+		return st;
+	}
 	if (s->failed) {
 		segment_set_free(s);
 		return err_set(

@@ -262,7 +262,7 @@ static enum status run_plan(const struct settings *s, struct err *e)
 
 	st = recipe_options_make(&s->recipe, &r, e);
 	if (st == OK)
-		st = generator_new(&g, &r, e);
+		st = generator_new(&g, &r, (unsigned)s->threads, e);
 	if (st == OK)
 		st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
 	if (st == OK) {
@@ -526,7 +526,7 @@ static enum status make_corpus(const struct settings *s, const struct recipe *r,
 	if (st == OK)
 		st = corpus_dir_check_recipe(dir, r, e);
 	if (st == OK)
-		st = generator_new(&g, r, e);
+		st = generator_new(&g, r, (unsigned)s->threads, e);
 	if (st == OK && !s->ignore_space)
 		st = check_disk(s, g, dir, e);
 	if (st == OK)
@@ -649,8 +649,10 @@ static enum status run_word(int argc, char **argv, struct err *e)
 int main(int argc, char **argv)
 {
 	struct err e = {0};
-	enum status st = run_word(argc, argv, &e);
+	enum status st;
 
+	mem_return_freed();
+	st = run_word(argc, argv, &e);
 	if (st != OK)
 		fprintf(stderr, PROGRAM ": %s\n", e.text);
 	return status_exit_code(st);

@@ -82,7 +82,7 @@ enum status generator_cache_get(struct generator_cache *g, const struct recipe *
 	if (g->generator != NULL && recipe_equal(&g->recipe, r))
 		return OK;
 	generator_cache_free(g);
-	s = generator_new(&g->generator, r, e);
+	s = generator_new(&g->generator, r, 1, e);
 	if (s == OK)
 		g->recipe = *r;
 	return s;

@@ -58,7 +58,7 @@ static void check_setting(const struct setting *s)
 	scale_recipe(&s->wish, &r);
 	r.variants = s->variants;
 	r.block_traces = s->block_traces;
-	assert_ok(generator_new(&g, &r, &e), e);
+	assert_ok(generator_new(&g, &r, 1, &e), e);
 	assert_ok(generate_estimate(g, 2, s->level, &est, &e), e);
 	real = written_bytes(g, s->level, &files);
 	off = est.stored_bytes > real ? est.stored_bytes - real : real - est.stored_bytes;

@@ -16,7 +16,7 @@ static struct generator *make(struct recipe *r, uint64_t spans, uint64_t seed)
 	scale_recipe(&(struct scale_wish){.scale = SCALE_SMALL, .spans = spans}, r);
 	r->seed = seed;
 	r->block_traces = 100;
-	assert_ok(generator_new(&g, r, &e), e);
+	assert_ok(generator_new(&g, r, 2, &e), e);
 	return g;
 }
 
@@ -169,7 +169,7 @@ static void test_disorder(void **state)
 		r.block_traces = block_traces[i];
 		r.late_mpct = 50000;
 		r.duplicates_mpct = 12345;
-		assert_ok(generator_new(&g, &r, &e), e);
+		assert_ok(generator_new(&g, &r, 1, &e), e);
 		s = generator_scratch_new(g);
 		block_init(&b);
 		for (uint64_t n = 0; n < recipe_blocks(&r); n++) {
@@ -206,7 +206,7 @@ static void test_calibrated(void **state)
 
 		scale_recipe(&(struct scale_wish){.scale = SCALE_SMALL, .spans = 4000}, &r);
 		r.row_bytes = wanted[i];
-		assert_ok(generator_new(&g, &r, &e), e);
+		assert_ok(generator_new(&g, &r, 1, &e), e);
 		assert_in_range(generator_mean_row_bytes_x100(g), wanted[i] * 98,
 				wanted[i] * 102);
 		generator_free(g);
@@ -223,18 +223,18 @@ static void test_refused(void **state)
 	(void)state;
 	scale_recipe(&(struct scale_wish){.scale = SCALE_SMALL, .spans = 2000}, &r);
 	r.row_bytes = 500;
-	assert_int_equal(generator_new(&g, &r, &e), ERR_USAGE);
+	assert_int_equal(generator_new(&g, &r, 1, &e), ERR_USAGE);
 	assert_null(g);
 	at = strstr(e.text, "--row-bytes 500 is out of range for this recipe: expected ");
 	assert_non_null(at);
 	// The least that it names is possible.
 	r.row_bytes = (uint32_t)strtoul(strstr(at, "expected ") + 9, NULL, 10);
 	assert_in_range(r.row_bytes, 900, 1400);
-	assert_ok(generator_new(&g, &r, &e), e);
+	assert_ok(generator_new(&g, &r, 1, &e), e);
 	generator_free(g);
 	g = NULL;
 	r.traces = 1000;
-	assert_int_equal(generator_new(&g, &r, &e), ERR_USAGE);
+	assert_int_equal(generator_new(&g, &r, 1, &e), ERR_USAGE);
 	assert_non_null(strstr(e.text, "8.00..33.00"));
 	assert_null(g);
 }

@@ -31,7 +31,7 @@ static void fixture_init(struct fixture *f)
 					  .services = 100,
 					  .operations = 300},
 		     &m->recipe);
-	assert_ok(generator_new(&f->g, &m->recipe, &e), e);
+	assert_ok(generator_new(&f->g, &m->recipe, 1, &e), e);
 	m->blocks = recipe_blocks(&m->recipe);
 	m->epoch_ms = m->recipe.base_epoch_ms;
 	f->source.corpus.dict = *generator_dict(f->g);
@@ -39,7 +39,7 @@ static void fixture_init(struct fixture *f)
 	f->scratch = generator_scratch_new(f->g);
 	block_worker_init(&f->w, f->source.render);
 	assert_ok(plan_new(&f->model.plan, &m->recipe, &e), e);
-	assert_ok(segment_set_new(&f->model.segments, f->model.plan, 1024, &e), e);
+	assert_ok(segment_set_new(&f->model.segments, f->model.plan, 1024, 1, &e), e);
 }
 
 static void fixture_deinit(struct fixture *f)
