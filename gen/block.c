@@ -211,36 +211,75 @@ static void widen(const struct generator *g, const struct generator_scratch *s,
 	}
 }
 
-void generator_block(const struct generator *g, struct generator_scratch *s, uint64_t block,
-		     struct block *b, struct block_header *h)
+// Traces [first, end) of a block into b, which they begin; `at`: rows before them. Returns the
+// rows before `end`.
+static uint32_t put_traces(const struct generator *g, struct generator_scratch *s,
+			   const struct plan_block *pb, uint32_t first, uint32_t end,
+			   uint32_t at, struct block *b, struct block_header *h)
 {
-	struct plan_block pb;
-	uint32_t at = 0;
-
-	plan_block(g->plan, block, &pb, s->sizes);
-	make_shapes(g, s, &pb);
 	block_reset(b);
-	b->number = block;
-	b->first_trace = pb.first_trace;
-	b->first_row = pb.first_row;
-	*h = (struct block_header){.number = block,
-				   .first_trace = pb.first_trace,
-				   .first_row = pb.first_row,
-				   .traces = pb.traces,
-				   .rows = pb.rows,
-				   .min_start_ms = UINT64_MAX};
-	for (uint32_t t = 0; t < pb.traces; t++) {
+	b->number = h->number;
+	b->first_trace = pb->first_trace + first;
+	b->first_row = pb->first_row + at;
+	for (uint32_t t = first; t < end; t++) {
 		uint32_t size = s->sizes[t];
 
 		column32_put(&b->trace_size, size);
 		column64_put(&b->trace_start_ms,
-			     s->starts[t] - (t == 0 ? 0 : s->starts[t - 1]));
-		lay_out_trace(g, s, &s->rows[at], pb.first_row + at, size);
-		put_trace(g, s, &s->rows[at], pb.first_row + at, size, b);
+			     s->starts[t] - (t == first ? 0 : s->starts[t - 1]));
+		lay_out_trace(g, s, &s->rows[at], pb->first_row + at, size);
+		put_trace(g, s, &s->rows[at], pb->first_row + at, size, b);
 		widen(g, s, &s->rows[at], size, s->starts[t], h);
 		at += size;
 	}
+	return at;
+}
+
+static void begin_block(const struct generator *g, struct generator_scratch *s, uint64_t block,
+			struct plan_block *pb, struct block_header *h)
+{
+	plan_block(g->plan, block, pb, s->sizes);
+	make_shapes(g, s, pb);
+	*h = (struct block_header){.number = block,
+				   .first_trace = pb->first_trace,
+				   .first_row = pb->first_row,
+				   .traces = pb->traces,
+				   .rows = pb->rows,
+				   .min_start_ms = UINT64_MAX};
+}
+
+void generator_block(const struct generator *g, struct generator_scratch *s, uint64_t block,
+		     struct block *b, struct block_header *h)
+{
+	struct plan_block pb;
+
+	begin_block(g, s, block, &pb, h);
+	put_traces(g, s, &pb, 0, pb.traces, 0, b, h);
 	h->spans = (uint32_t)b->template.count;
 	disorder_block(plan_recipe(g->plan), g->dict, &pb, b);
 	h->duplicates = (uint32_t)b->duplicate_row.count;
+}
+
+#define PART_TRACES 50u
+
+enum status generator_block_parts(const struct generator *g, struct generator_scratch *s,
+				  uint64_t block, struct block *b,
+				  enum status (*take)(void *ctx, const struct block *part,
+						      const struct block_header *h,
+						      struct err *e),
+				  void *ctx, struct err *e)
+{
+	struct plan_block pb;
+	struct block_header h;
+	uint32_t at = 0;
+	enum status st = OK;
+
+	begin_block(g, s, block, &pb, &h);
+	for (uint32_t t = 0; st == OK && t < pb.traces; t += PART_TRACES) {
+		uint32_t end = (uint32_t)u64_min(t + PART_TRACES, pb.traces);
+
+		at = put_traces(g, s, &pb, t, end, at, b, &h);
+		st = take(ctx, b, &h, e);
+	}
+	return st;
 }

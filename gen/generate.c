@@ -72,6 +72,8 @@ struct sampler {
 	struct generator_scratch *scratch;
 	struct render_block rb;
 	struct block block;
+	int64_t epoch_ms;
+	struct sample sum; // of the block at work
 };
 
 // Sample blocks are measured by workers.
@@ -84,6 +86,26 @@ struct sampling {
 	struct sample sum;
 };
 
+static enum status sample_part(void *ctx, const struct block *part,
+			       const struct block_header *h, struct err *e)
+{
+	struct sampler *s = ctx;
+	uint32_t step = 1 + h->rows / (SAMPLE_ROWS_MAX / SAMPLE_BLOCKS);
+	uint32_t at = (uint32_t)(part->first_row - h->first_row);
+
+	render_block_set(&s->rb, part);
+	for (uint32_t i = (step - at % step) % step; i < s->rb.rows; i += step) {
+		size_t size;
+		enum status st = render_row_size(&s->rb, i, s->epoch_ms, &size, e);
+
+		if (st != OK)
+			return st;
+		s->sum.bytes += size;
+		s->sum.rows++;
+	}
+	return OK;
+}
+
 static enum status sample_block(void *ctx, unsigned worker, unsigned slot, uint64_t job,
 				struct err *e)
 {
@@ -91,24 +113,13 @@ static enum status sample_block(void *ctx, unsigned worker, unsigned slot, uint6
 	struct sampler *s = &run->worker[worker];
 	const struct recipe *r = plan_recipe(run->g->plan);
 	uint64_t block = u64_mul_div(job, recipe_blocks(r), run->samples);
-	struct sample sum = {0};
-	struct block_header h;
-	uint32_t step;
+	enum status st;
 
-	generator_block(run->g, s->scratch, block, &s->block, &h);
-	render_block_set(&s->rb, &s->block);
-	step = 1 + h.rows / (SAMPLE_ROWS_MAX / SAMPLE_BLOCKS);
-	for (uint32_t i = 0; i < h.rows; i += step) {
-		size_t size;
-		enum status st = render_row_size(&s->rb, i, r->base_epoch_ms, &size, e);
-
-		if (st != OK)
-			return st;
-		sum.bytes += size;
-		sum.rows++;
-	}
-	run->result[slot] = sum;
-	return OK;
+	s->epoch_ms = r->base_epoch_ms;
+	s->sum = (struct sample){0};
+	st = generator_block_parts(run->g, s->scratch, block, &s->block, sample_part, s, e);
+	run->result[slot] = s->sum;
+	return st;
 }
 
 static enum status add_sample(void *ctx, unsigned slot, uint64_t job, struct err *e)

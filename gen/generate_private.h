@@ -18,6 +18,16 @@ struct generator {
 	int64_t setup_ns; // what making these tables took
 };
 
+// The same rows in parts of few traces, each in b as if it were a block of its own without
+// disorder, for those who have little room; ends early when `take` fails. h: of the whole
+// block, its rows and number are set.
+enum status generator_block_parts(const struct generator *g, struct generator_scratch *s,
+				  uint64_t block, struct block *b,
+				  enum status (*take)(void *ctx, const struct block *part,
+						      const struct block_header *h,
+						      struct err *e),
+				  void *ctx, struct err *e) MUST_CHECK;
+
 // Encodes the dictionary into *out (initialised here, freed by the caller): a third of what the
 // tables take, so not kept.
 enum status generator_encode_dict(const struct generator *g, struct buf *out,
