@@ -99,6 +99,14 @@ struct dict {
 // Sets numbers, hexes and words from the pieces.
 void template_count_holes(struct span_template *t);
 void dict_encode(const struct dict *d, struct buf *out);
+size_t dict_encoded_size(const struct dict *d);
+// The same bytes part by part, so that they are never held at once; ends early when put fails.
+struct dict_sink {
+	enum status (*put)(void *ctx, struct view part, struct err *e);
+	void *ctx;
+};
+enum status dict_encode_parts(const struct dict *d, const struct dict_sink *sink,
+			      struct err *e) MUST_CHECK;
 // Views point into data, arrays into a. Checks every index, UTF-8 of every text, depth, kinds
 // (an unknown hole kind: ERR_VERSION).
 enum status dict_decode(const void *data, size_t size_bytes, struct arena *a, struct dict *out,
@@ -240,7 +248,8 @@ struct corpus_position {
 struct corpus_writer_options {
 	const struct recipe *recipe;  // copied, as all of these
 	const struct about *about;    // title, description, licence; the others when set
-	struct view dict_bytes;	      // an encoded dict
+	struct view dict_bytes;	      // an encoded dict, or
+	const struct dict *dict;      // (not NULL) one to be encoded
 	int64_t epoch_ms;	      // default for exports
 	struct corpus_position first; // of the blocks that will be added
 	uint64_t end_block;	      // behind the last

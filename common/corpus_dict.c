@@ -15,6 +15,7 @@
 #define ID_PREFIX_SIZE 32u
 #define ID_CLOCK_MAX_MS (INT64_C(1) << 42)
 #define CLOCK_SKEW_MAX_MS (1 << 30)
+#define DICT_PART (256 * KIB) // bytes that are encoded at one go, about
 
 void template_count_holes(struct span_template *t)
 {
@@ -114,39 +115,113 @@ static void put_template(struct buf *b, const struct span_template *t)
 	pb_put_uint_nz(b, 5, t->is_call);
 }
 
-void dict_encode(const struct dict *d, struct buf *out)
+static size_t template_size(const struct span_template *t)
 {
+	size_t size = uint_size(t->depth) + uint_size(t->is_error) + uint_size(t->slot) +
+		      uint_size(t->is_call);
+
+	for (uint32_t i = 0; i < t->piece_count; i += 1 + t->piece[i].child_count) {
+		size_t piece = piece_size(&t->piece[i]);
+
+		size += 1 + pb_varint_size(piece) + piece;
+	}
+	return size;
+}
+
+// Entry i of a kind; m: for one message.
+static void put_entry(const struct dict *d, uint32_t kind, uint32_t i, struct buf *m,
+		      struct buf *out)
+{
+	struct view text;
+
+	buf_clear(m);
+	switch (kind) {
+	case 1:
+		put_service(m, &d->service[i]);
+		break;
+	case 2:
+		put_instance(m, &d->instance[i]);
+		break;
+	case 3:
+		put_operation(m, &d->operation[i]);
+		break;
+	case 4:
+		if (out->count_only)
+			m->size = template_size(&d->template[i]);
+		else
+			put_template(m, &d->template[i]);
+		break;
+	default:
+		text = kind == 5 ? d->component[i] : kind == 6 ? d->word[i] : d->text[i];
+		pb_put_bytes(out, kind, text.data, text.size);
+		return;
+	}
+	out->failed |= m->failed;
+	put_message(out, kind, m);
+}
+
+// Puts all into out, which is handed to `sink` and emptied whenever it has become large (NULL:
+// never).
+static enum status put_all(const struct dict *d, struct buf *out, const struct dict_sink *sink,
+			   struct err *e)
+{
+	const uint32_t count[] = {0,
+				  d->service_count,
+				  d->instance_count,
+				  d->operation_count,
+				  d->template_count,
+				  d->component_count,
+				  d->word_count,
+				  d->text_count};
+	enum status s = OK;
 	struct buf m; // one message
 
-	buf_init_own(&m, BLOCK_PAYLOAD_MAX);
-	for (uint32_t i = 0; i < d->service_count; i++) {
-		buf_clear(&m);
-		put_service(&m, &d->service[i]);
-		put_message(out, 1, &m);
+	buf_init(&m, BLOCK_PAYLOAD_MAX);
+	m.count_only = out->count_only;
+	for (uint32_t kind = 1; kind < ARRAY_LEN(count); kind++) {
+		for (uint32_t i = 0; s == OK && i < count[kind]; i++) {
+			put_entry(d, kind, i, &m, out);
+			if (sink == NULL || out->size < DICT_PART)
+				continue;
+			s = buf_check(out, "dictionary", e);
+			if (s == OK)
+				s = sink->put(sink->ctx,
+					      (struct view){(const char *)out->data, out->size},
+					      e);
+			buf_clear(out);
+		}
 	}
-	for (uint32_t i = 0; i < d->instance_count; i++) {
-		buf_clear(&m);
-		put_instance(&m, &d->instance[i]);
-		put_message(out, 2, &m);
-	}
-	for (uint32_t i = 0; i < d->operation_count; i++) {
-		buf_clear(&m);
-		put_operation(&m, &d->operation[i]);
-		put_message(out, 3, &m);
-	}
-	for (uint32_t i = 0; i < d->template_count; i++) {
-		buf_clear(&m);
-		put_template(&m, &d->template[i]);
-		out->failed |= m.failed;
-		put_message(out, 4, &m);
-	}
-	for (uint32_t i = 0; i < d->component_count; i++)
-		pb_put_bytes(out, 5, d->component[i].data, d->component[i].size);
-	for (uint32_t i = 0; i < d->word_count; i++)
-		pb_put_bytes(out, 6, d->word[i].data, d->word[i].size);
-	for (uint32_t i = 0; i < d->text_count; i++)
-		pb_put_bytes(out, 7, d->text[i].data, d->text[i].size);
 	buf_free(&m);
+	return s;
+}
+
+void dict_encode(const struct dict *d, struct buf *out)
+{
+	(void)!put_all(d, out, NULL, NULL); // a buffer's errors are sticky
+}
+
+size_t dict_encoded_size(const struct dict *d)
+{
+	struct buf size;
+
+	buf_init_count(&size);
+	dict_encode(d, &size);
+	return size.size;
+}
+
+enum status dict_encode_parts(const struct dict *d, const struct dict_sink *sink, struct err *e)
+{
+	enum status s;
+	struct buf out;
+
+	buf_init(&out, 2 * BLOCK_PAYLOAD_MAX);
+	s = put_all(d, &out, sink, e);
+	if (s == OK)
+		s = buf_check(&out, "dictionary", e);
+	if (s == OK)
+		s = sink->put(sink->ctx, (struct view){(const char *)out.data, out.size}, e);
+	buf_free(&out);
+	return s;
 }
 
 // ---- Decoding ------------------------------------------------------------------------------

@@ -522,12 +522,45 @@ static enum status compress_part(ZSTD_CCtx *zstd, struct view part, bool end, st
 	return OK;
 }
 
-enum status data_head_make(struct view recipe, struct view dict, const struct about *a,
-			   struct buf *frame, uint64_t *payload_size, struct digest *content,
-			   struct err *e)
+// A first frame in the making.
+struct head_maker {
+	ZSTD_CCtx *zstd;
+	struct stream_digest *content;
+	struct corpus_digest *corpus; // that the dictionary enters too, or NULL
+	struct buf *frame;
+};
+
+static enum status put_head(struct head_maker *h, const struct buf *part, bool end,
+			    struct err *e)
+{
+	struct view v = {(const char *)part->data, part->size};
+
+	stream_digest_put(h->content, v.data, v.size);
+	return compress_part(h->zstd, v, end, h->frame, e);
+}
+
+static enum status put_dict(void *ctx, struct view part, struct err *e)
+{
+	struct head_maker *h = ctx;
+
+	stream_digest_put(h->content, part.data, part.size);
+	if (h->corpus != NULL)
+		corpus_digest_dict(h->corpus, part);
+	return compress_part(h->zstd, part, false, h->frame, e);
+}
+
+// dict: of dict_size bytes, when it is not dict_bytes.
+static enum status head_make(struct view recipe, struct view dict_bytes,
+			     const struct dict *dict, size_t dict_size, const struct about *a,
+			     struct corpus_digest *corpus, struct buf *frame,
+			     uint64_t *payload_size, struct digest *content, struct err *e)
 {
 	struct frame_writer *frames = frame_writer_new(HEAD_LEVEL);
-	struct stream_digest *sum = stream_digest_new();
+	struct head_maker h = {.zstd = frames->zstd,
+			       .content = stream_digest_new(),
+			       .corpus = corpus,
+			       .frame = frame};
+	struct dict_sink sink = {.put = put_dict, .ctx = &h};
 	struct buf about, before, after; // the dictionary
 	enum status s;
 
@@ -535,41 +568,47 @@ enum status data_head_make(struct view recipe, struct view dict, const struct ab
 	buf_init(&before, 2 * MANIFEST_MAX_BYTES);
 	buf_init(&after, 2 * MANIFEST_MAX_BYTES);
 	about_encode(a, &about);
-	head_encode(recipe, dict.size, (struct view){(const char *)about.data, about.size},
+	head_encode(recipe, dict_size, (struct view){(const char *)about.data, about.size},
 		    &before, &after);
 	s = buf_check(&about, "title, description and licence", e);
 	if (s == OK)
 		s = buf_check(&before, "recipe", e);
 	if (s == OK)
 		s = buf_check(&after, "title, description and licence", e);
-	if (s == OK) {
-		struct view part[] = {{(const char *)before.data, before.size},
-				      dict,
-				      {(const char *)after.data, after.size}};
-
-		*payload_size = before.size + dict.size + after.size;
-		ZSTD_CCtx_setPledgedSrcSize(frames->zstd, *payload_size); // cannot fail
-		for (size_t i = 0; s == OK && i < ARRAY_LEN(part); i++) {
-			stream_digest_put(sum, part[i].data, part[i].size);
-			s = compress_part(frames->zstd, part[i], i + 1 == ARRAY_LEN(part),
-					  frame, e);
-		}
-		*content = stream_digest_take(sum);
-	}
+	*payload_size = before.size + dict_size + after.size;
+	ZSTD_CCtx_setPledgedSrcSize(frames->zstd, *payload_size); // cannot fail
+	if (s == OK)
+		s = put_head(&h, &before, false, e);
+	if (s == OK)
+		s = dict != NULL ? dict_encode_parts(dict, &sink, e)
+				 : put_dict(&h, dict_bytes, e);
+	if (s == OK)
+		s = put_head(&h, &after, true, e);
+	*content = stream_digest_take(h.content);
 	buf_free(&about);
 	buf_free(&before);
 	buf_free(&after);
-	stream_digest_free(sum);
+	stream_digest_free(h.content);
 	frame_writer_free(frames);
 	return s;
 }
 
+enum status data_head_make(struct view recipe, struct view dict, const struct about *a,
+			   struct buf *frame, uint64_t *payload_size, struct digest *content,
+			   struct err *e)
+{
+	return head_make(recipe, dict, NULL, dict.size, a, NULL, frame, payload_size, content,
+			 e);
+}
+
 // The first frame and its place in the header of every file.
-static enum status make_head(struct corpus_writer *w, struct view recipe, struct view dict,
+static enum status make_head(struct corpus_writer *w, struct view recipe,
+			     struct view dict_bytes, const struct dict *dict, size_t dict_size,
 			     struct err *e)
 {
-	enum status s = data_head_make(recipe, dict, &w->manifest.about, &w->head,
-				       &w->header.payload_size, &w->header.content, e);
+	enum status s =
+		head_make(recipe, dict_bytes, dict, dict_size, &w->manifest.about, w->digest,
+			  &w->head, &w->header.payload_size, &w->header.content, e);
 
 	w->header.format_version = FORMAT_VERSION;
 	w->header.stored_size = w->head.size;
@@ -588,7 +627,8 @@ enum status corpus_overhead(const struct recipe *r, const struct about *a,
 	buf_init(&w.head, SIZE_MAX);
 	buf_init_own(&recipe, 4 * KIB);
 	recipe_encode(r, &recipe);
-	s = make_head(&w, (struct view){(const char *)recipe.data, recipe.size}, dict_bytes, e);
+	s = make_head(&w, (struct view){(const char *)recipe.data, recipe.size}, dict_bytes,
+		      NULL, dict_bytes.size, e);
 	// A seek table has entries for header and frame of the head, and of each block.
 	*out = (struct corpus_overhead){
 		.head_payload_bytes = w.header.payload_size,
@@ -644,6 +684,7 @@ enum status corpus_writer_open(struct corpus_writer **out, struct corpus_dir *di
 {
 	struct corpus_writer *w;
 	struct view recipe_bytes;
+	size_t dict_size;
 	struct buf recipe;
 	enum status s = recipe_check(o->recipe, e);
 
@@ -654,10 +695,11 @@ enum status corpus_writer_open(struct corpus_writer **out, struct corpus_dir *di
 	buf_init_own(&recipe, 4 * KIB);
 	recipe_encode(o->recipe, &recipe);
 	recipe_bytes = (struct view){(const char *)recipe.data, recipe.size};
-	w->digest = corpus_digest_new(o->recipe->content_version, recipe_bytes, o->dict_bytes);
+	dict_size = o->dict != NULL ? dict_encoded_size(o->dict) : o->dict_bytes.size;
+	w->digest = corpus_digest_begin(o->recipe->content_version, recipe_bytes, dict_size);
 	s = try_manifest(w, e);
 	if (s == OK)
-		s = make_head(w, recipe_bytes, o->dict_bytes, e);
+		s = make_head(w, recipe_bytes, o->dict_bytes, o->dict, dict_size, e);
 	buf_free(&recipe);
 	if (s == OK)
 		s = check_data(w, e);

@@ -254,17 +254,16 @@ struct corpus_digest {
 	XXH3_state_t *state;
 };
 
-static void digest_sized(struct corpus_digest *c, struct view v)
+static void digest_size(struct corpus_digest *c, size_t size_bytes)
 {
 	uint8_t size[8];
 
-	store_le64(size, v.size);
+	store_le64(size, size_bytes);
 	XXH3_128bits_update(c->state, size, sizeof(size));
-	XXH3_128bits_update(c->state, v.data, v.size);
 }
 
-struct corpus_digest *corpus_digest_new(uint32_t content_version, struct view recipe,
-					struct view dictionary)
+struct corpus_digest *corpus_digest_begin(uint32_t content_version, struct view recipe,
+					  size_t dict_size)
 {
 	struct corpus_digest *c = mem_zalloc(1, sizeof(*c));
 	uint8_t version[4];
@@ -275,8 +274,23 @@ struct corpus_digest *corpus_digest_new(uint32_t content_version, struct view re
 	XXH3_128bits_reset(c->state);
 	store_le32(version, content_version);
 	XXH3_128bits_update(c->state, version, sizeof(version));
-	digest_sized(c, recipe);
-	digest_sized(c, dictionary);
+	digest_size(c, recipe.size);
+	XXH3_128bits_update(c->state, recipe.data, recipe.size);
+	digest_size(c, dict_size);
+	return c;
+}
+
+void corpus_digest_dict(struct corpus_digest *c, struct view part)
+{
+	XXH3_128bits_update(c->state, part.data, part.size);
+}
+
+struct corpus_digest *corpus_digest_new(uint32_t content_version, struct view recipe,
+					struct view dictionary)
+{
+	struct corpus_digest *c = corpus_digest_begin(content_version, recipe, dictionary.size);
+
+	corpus_digest_dict(c, dictionary);
 	return c;
 }
 

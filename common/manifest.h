@@ -82,6 +82,10 @@ bool digest_equal(struct digest a, struct digest b);
 struct corpus_digest;
 struct corpus_digest *corpus_digest_new(uint32_t content_version, struct view recipe,
 					struct view dictionary);
+// The same with the dictionary's bytes in parts behind it, dict_size in all.
+struct corpus_digest *corpus_digest_begin(uint32_t content_version, struct view recipe,
+					  size_t dict_size);
+void corpus_digest_dict(struct corpus_digest *c, struct view part);
 void corpus_digest_block(struct corpus_digest *c, struct digest block);
 struct digest corpus_digest_final(struct corpus_digest *c); // frees c
 

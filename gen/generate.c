@@ -309,9 +309,11 @@ void generator_free(struct generator *g)
 	free(g);
 }
 
+#define DICT_MAX (DATA_PAYLOAD_MAX / 2) // bytes: leaves half of a data file to blocks
+
 enum status generator_encode_dict(const struct generator *g, struct buf *out, struct err *e)
 {
-	buf_init(out, DATA_PAYLOAD_MAX / 2);
+	buf_init(out, DICT_MAX);
 	dict_encode(g->dict, out);
 	return buf_check(out, "dictionary (lower --operations or --variants)", e);
 }
@@ -470,6 +472,18 @@ static void fill_checkpoint(struct checkpoint *c, const struct generator *g,
 	c->file_max_bytes = o->file_max_bytes;
 }
 
+static enum status check_dict(const struct generator *g, struct err *e)
+{
+	size_t size = dict_encoded_size(g->dict);
+
+	if (size <= DICT_MAX)
+		return OK;
+	return err_set(e, ERR_LIMIT,
+		       "dictionary of %zu bytes is larger than %zu (lower --operations or "
+		       "--variants)",
+		       size, (size_t)DICT_MAX);
+}
+
 static enum status open_writer(const struct generator *g, const struct generate_options *o,
 			       const struct corpus_position *first, uint64_t end_block,
 			       struct corpus_writer **out, struct err *e)
@@ -479,25 +493,21 @@ static enum status open_writer(const struct generator *g, const struct generate_
 	struct checkpoint c = {0};
 	const struct checkpoint *use = fresh ? &c : &o->dir->checkpoint;
 	struct corpus_writer_options w;
-	struct buf dict;
-	enum status s;
+	enum status s = check_dict(g, e);
 
 	*out = NULL;
 	fill_checkpoint(&c, g, o);
 	w = (struct corpus_writer_options){
 		.recipe = r,
 		.about = &use->about,
+		.dict = g->dict,
 		.epoch_ms = r->base_epoch_ms,
 		.first = *first,
 		.end_block = end_block,
 		.file_max_bytes = o->file_max_bytes,
 	};
-	s = generator_encode_dict(g, &dict, e);
-	if (s == OK) {
-		w.dict_bytes = (struct view){(const char *)dict.data, dict.size};
+	if (s == OK)
 		s = corpus_writer_open(out, o->dir, &w, e);
-	}
-	buf_free(&dict);
 	if (s == OK && fresh)
 		s = corpus_dir_begin(o->dir, &c, e);
 	if (s != OK) {
