@@ -70,6 +70,38 @@ uint64_t rng_perm_at(const struct rng_perm *p, uint64_t i)
 	return i;
 }
 
+// Several walk at once, as the steps of one wait for each other; those that go on are collected
+// without a branch, as nobody can guess when a walk ends.
+#define WALKERS 64u
+
+void rng_perm_range(const struct rng_perm *p, uint64_t first, size_t count, uint64_t *out)
+{
+	uint8_t walker[WALKERS];
+
+	assert(first <= p->size && count <= p->size - first);
+	for (size_t at = 0; at < count; at += WALKERS) {
+		uint64_t *v = &out[at];
+		uint32_t walking = count - at < WALKERS ? (uint32_t)(count - at) : WALKERS;
+
+		for (uint32_t i = 0; i < walking; i++) {
+			v[i] = first + at + i;
+			walker[i] = (uint8_t)i;
+		}
+		while (walking > 0) {
+			uint32_t still = 0;
+
+			for (uint32_t i = 0; i < walking; i++) {
+				uint8_t w = walker[i];
+
+				v[w] = forward(p, v[w]);
+				walker[still] = w;
+				still += v[w] >= p->size;
+			}
+			walking = still;
+		}
+	}
+}
+
 uint64_t rng_perm_inverse(const struct rng_perm *p, uint64_t v)
 {
 	assert(v < p->size);

@@ -502,6 +502,7 @@ void plan_block(const struct plan *p, uint64_t block, struct plan_block *out, ui
 	uint64_t group = trace / GROUP_TRACES;
 	uint32_t before = (uint32_t)(trace % GROUP_TRACES);
 	const struct group_sizes *g = group_at(p, group);
+	uint64_t at[256];
 	struct rng_perm perm;
 
 	assert(trace < p->recipe.traces);
@@ -511,11 +512,19 @@ void plan_block(const struct plan *p, uint64_t block, struct plan_block *out, ui
 		.traces = (uint32_t)u64_min(p->recipe.block_traces, g->traces - before),
 	};
 	rng_perm_init(&perm, g->traces, p->recipe.seed, RNG_TRACE_PERMUTE, group);
-	for (uint32_t i = 0; i < before; i++)
-		out->first_row += g->size[rng_perm_at(&perm, i)];
-	for (uint32_t i = 0; i < out->traces; i++) {
-		sizes[i] = g->size[rng_perm_at(&perm, before + i)];
-		out->rows += sizes[i];
+	for (uint32_t i = 0, count; i < before + out->traces; i += count) {
+		count = (uint32_t)u64_min(ARRAY_LEN(at), before + out->traces - i);
+		rng_perm_range(&perm, i, count, at);
+		for (uint32_t k = 0; k < count; k++) {
+			uint32_t size = g->size[at[k]];
+
+			if (i + k < before) {
+				out->first_row += size;
+			} else {
+				sizes[i + k - before] = size;
+				out->rows += size;
+			}
+		}
 	}
 	out->error_rows = share_of(out->first_row, out->rows, p->recipe.errors_mpct);
 	out->late_rows = plan_late_rows(&p->recipe, out->first_row, out->rows);
@@ -524,9 +533,8 @@ void plan_block(const struct plan *p, uint64_t block, struct plan_block *out, ui
 	out->window_end_ms = window_at(p, trace + out->traces);
 }
 
-struct plan_maker plan_row(const struct plan *p, uint64_t row)
+static struct plan_maker maker_of(const struct plan *p, uint64_t unit)
 {
-	uint64_t unit = rng_perm_at(&p->row_perm, row);
 	const struct joint_cell *c = joint_at(&p->joint, unit);
 	uint32_t first = p->first_instance[c->service];
 	uint32_t count = p->first_instance[c->service + 1] - first;
@@ -536,4 +544,19 @@ struct plan_maker plan_row(const struct plan *p, uint64_t row)
 		.instance = first + (uint32_t)((unit - p->service_start[c->service]) % count),
 		.operation = c->operation,
 	};
+}
+
+struct plan_maker plan_row(const struct plan *p, uint64_t row)
+{
+	return maker_of(p, rng_perm_at(&p->row_perm, row));
+}
+
+void plan_rows(const struct plan *p, uint64_t first, uint32_t count, struct plan_maker *out)
+{
+	uint64_t unit[TRACE_ROWS_MAX];
+
+	assert(count <= TRACE_ROWS_MAX);
+	rng_perm_range(&p->row_perm, first, count, unit);
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = maker_of(p, unit[i]);
 }

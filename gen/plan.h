@@ -76,5 +76,7 @@ struct plan_maker {
 };
 // row: global number, trace by trace.
 struct plan_maker plan_row(const struct plan *p, uint64_t row);
+// The same of at most TRACE_ROWS_MAX rows from `first` on.
+void plan_rows(const struct plan *p, uint64_t first, uint32_t count, struct plan_maker *out);
 
 #endif

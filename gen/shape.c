@@ -31,10 +31,7 @@ static void draw_rows(struct tree *t, const bool *is_async, uint64_t first_row, 
 	uint64_t key[TRACE_ROWS_MAX];
 	struct plan_maker maker[TRACE_ROWS_MAX];
 
-	// By itself: nothing here waits for the row before, so the processor takes several at
-	// once.
-	for (uint32_t i = 0; i < size; i++)
-		maker[i] = plan_row(t->plan, first_row + i);
+	plan_rows(t->plan, first_row, size, maker);
 	for (uint32_t i = 0; i < size; i++) {
 		uint32_t at = i;
 		uint64_t k;
