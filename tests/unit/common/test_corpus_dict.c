@@ -27,6 +27,53 @@ static enum status decode(const void *data, size_t size, struct err *e)
 	return s;
 }
 
+static enum status add_part(void *ctx, struct view part, struct err *e)
+{
+	(void)e;
+	buf_put_view(ctx, part);
+	return OK;
+}
+
+static enum status refuse_part(void *ctx, struct view part, struct err *e)
+{
+	(void)part;
+	++*(unsigned *)ctx;
+	return err_set(e, ERR_IO, "no room");
+}
+
+#define MANY 40000u // words: more than a megabyte
+
+static void parts_are_the_whole(void **state)
+{
+	struct buf whole, parts;
+	struct view *many = mem_alloc(MANY * sizeof(*many));
+	unsigned calls = 0;
+	struct tiny t;
+	struct err e = {0};
+
+	(void)state;
+	tiny_init(&t);
+	for (size_t i = 0; i < MANY; i++)
+		many[i] = VIEW("a word of a dictionary of some parts");
+	t.dict.word = many;
+	t.dict.word_count = MANY;
+	buf_init(&whole, 8 * MIB);
+	buf_init(&parts, 8 * MIB);
+	dict_encode(&t.dict, &whole);
+	assert_true(whole.size > MIB && !whole.failed);
+	assert_int_equal(dict_encoded_size(&t.dict), whole.size);
+	assert_ok(dict_encode_parts(&t.dict, &(struct dict_sink){add_part, &parts}, &e), e);
+	assert_int_equal(parts.size, whole.size);
+	assert_memory_equal(parts.data, whole.data, whole.size);
+	assert_int_equal(
+		dict_encode_parts(&t.dict, &(struct dict_sink){refuse_part, &calls}, &e),
+		ERR_IO);
+	assert_int_equal(calls, 1);
+	buf_free(&whole);
+	buf_free(&parts);
+	free(many);
+}
+
 static void round_trip_keeps_everything(void **state)
 {
 	struct arena a = {0};
@@ -283,6 +330,7 @@ static void hostile_bytes_are_survived(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parts_are_the_whole),
 		cmocka_unit_test(round_trip_keeps_everything),
 		cmocka_unit_test(decoder_refuses),
 		cmocka_unit_test(pieces_of_a_template_are_limited),

@@ -32,6 +32,30 @@ static void test_heap(void **state)
 	free(nothing);
 }
 
+static void test_arena_join(void **state)
+{
+	struct arena a = {.max_bytes = 300000}, from = {0};
+	struct view mine, theirs, big;
+
+	(void)state;
+	theirs = arena_copy(&from, "theirs", 6);
+	assert_true(arena_join(&a, &from)); // into an empty one
+	assert_true(from.head == NULL && from.used_bytes == 0);
+	mine = arena_copy(&a, "mine", 4);
+	big = arena_copy(&from, "big", 3);
+	assert_non_null(arena_alloc(&from, 1, 200000));
+	assert_true(arena_join(&a, &from));
+	assert_true(a.used_bytes == 200000 + 13);
+	assert_non_null(arena_alloc(&from, 1, 100000));
+	assert_false(arena_join(&a, &from));
+	assert_true(from.used_bytes == 100000);
+	assert_true(arena_join(&a, &(struct arena){0})); // nothing
+	assert_true(view_equal(theirs, VIEW("theirs")) && view_equal(mine, VIEW("mine")) &&
+		    view_equal(big, VIEW("big")));
+	arena_free(&from);
+	arena_free(&a);
+}
+
 // Runs `f` in a child; it must abort with `message` on stderr.
 static void assert_aborts(void (*f)(void), const char *message)
 {
@@ -206,9 +230,13 @@ static void test_arena_malloc_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_heap),	     cmocka_unit_test(test_heap_aborts),
-		cmocka_unit_test(test_views),	     cmocka_unit_test(test_arena_blocks),
-		cmocka_unit_test(test_arena_limits), cmocka_unit_test(test_arena_malloc_fails),
+		cmocka_unit_test(test_heap),
+		cmocka_unit_test(test_heap_aborts),
+		cmocka_unit_test(test_arena_join),
+		cmocka_unit_test(test_views),
+		cmocka_unit_test(test_arena_blocks),
+		cmocka_unit_test(test_arena_limits),
+		cmocka_unit_test(test_arena_malloc_fails),
 	};
 
 	return cmocka_run_group_tests_name("mem", tests, NULL, NULL);

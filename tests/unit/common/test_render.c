@@ -314,6 +314,30 @@ static void blobs_equal_forward_encoding(void **state)
 	}
 }
 
+static void sizes_need_no_rendering(void **state)
+{
+	struct fixture *f = *state;
+	struct render *sizes;
+	struct render_block rb;
+	struct err e = {0};
+
+	assert_ok(render_new_sizes(&sizes, f->rb.r->dict, f->rb.r->recipe, &e), e);
+	render_block_init(&rb, sizes);
+	render_block_set(&rb, f->rb.b);
+	for (uint32_t row = 0; row < rb.rows; row++) {
+		struct row r;
+		size_t size, same;
+
+		assert_ok(render_row(&f->rb, row, EPOCH, &f->out, &r, &e), e);
+		assert_ok(render_row_size(&rb, row, EPOCH, &size, &e), e);
+		assert_ok(render_row_size(&f->rb, row, EPOCH, &same, &e), e);
+		assert_int_equal(size, row_size(&r));
+		assert_int_equal(same, size);
+	}
+	render_block_free(&rb);
+	render_free(sizes);
+}
+
 static void columns_say_the_same(void **state)
 {
 	struct fixture *f = *state;
@@ -454,13 +478,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(blobs_equal_forward_encoding),
-		T(columns_say_the_same),
-		T(literal_row_is_copied_and_raw_ids_are_hex),
-		T(output_order_is_by_start),
-		T(late_rows_and_copies_have_their_places),
-		T(epoch_moves_times_only),
-		T(decimals_are_those_of_printf),
+		T(blobs_equal_forward_encoding), T(sizes_need_no_rendering),
+		T(columns_say_the_same),	 T(literal_row_is_copied_and_raw_ids_are_hex),
+		T(output_order_is_by_start),	 T(late_rows_and_copies_have_their_places),
+		T(epoch_moves_times_only),	 T(decimals_are_those_of_printf),
 		T(an_area_too_small_is_refused),
 	};
 

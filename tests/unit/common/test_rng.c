@@ -53,6 +53,20 @@ static void test_known_perm(void **state)
 		assert_true(rng_perm_at(&p, i) == largest[i]);
 }
 
+// A stretch that may begin and end anywhere has the values of single steps.
+static void check_range(const struct rng_perm *p)
+{
+	uint64_t v[200];
+
+	for (uint64_t first = 0; first < p->size && first < 1000; first += 97) {
+		size_t count = p->size - first < 200 ? (size_t)(p->size - first) : 200;
+
+		rng_perm_range(p, first, count, v);
+		for (size_t i = 0; i < count; i++)
+			assert_true(v[i] == rng_perm_at(p, first + i));
+	}
+}
+
 // Every size to 300, then powers of two and their neighbours: each value once, and the inverse
 // leads back.
 static void test_bijection(void **state)
@@ -75,6 +89,7 @@ static void test_bijection(void **state)
 			assert_true(rng_perm_inverse(&p, v) == i);
 		}
 		free(seen);
+		check_range(&p);
 		if (size < 300)
 			size++;
 		else if (((size + 1) & size) == 0 || (size & (size - 1)) == 0)

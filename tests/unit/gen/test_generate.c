@@ -109,6 +109,32 @@ static void check_rows(const struct generator *g, const struct block *b,
 	assert_true(h->max_start_ms == (uint64_t)(most + (INT64_C(1) << 32)));
 }
 
+// Who builds what is not to be seen in the dictionary.
+static void test_threads(void **state)
+{
+	struct recipe r;
+	struct generator *g = NULL;
+	struct buf one, other;
+	struct err e = {0};
+
+	(void)state;
+	scale_recipe(&(struct scale_wish){.scale = SCALE_SMALL, .spans = 4000}, &r);
+	buf_init(&one, 64 * MIB);
+	assert_ok(generator_new(&g, &r, 1, &e), e);
+	dict_encode(generator_dict(g), &one);
+	generator_free(g);
+	for (unsigned threads = 2; threads <= 7; threads += 5) {
+		assert_ok(generator_new(&g, &r, threads, &e), e);
+		buf_init(&other, 64 * MIB);
+		dict_encode(generator_dict(g), &other);
+		assert_int_equal(other.size, one.size);
+		assert_memory_equal(other.data, one.data, one.size);
+		buf_free(&other);
+		generator_free(g);
+	}
+	buf_free(&one);
+}
+
 static void test_reader_accepts(void **state)
 {
 	struct recipe r;
@@ -242,9 +268,10 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_block_is_pure),  cmocka_unit_test(test_seeds_differ),
-		cmocka_unit_test(test_reader_accepts), cmocka_unit_test(test_calibrated),
-		cmocka_unit_test(test_refused),	       cmocka_unit_test(test_disorder),
+		cmocka_unit_test(test_block_is_pure), cmocka_unit_test(test_seeds_differ),
+		cmocka_unit_test(test_threads),	      cmocka_unit_test(test_reader_accepts),
+		cmocka_unit_test(test_calibrated),    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_disorder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
