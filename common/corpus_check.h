@@ -55,8 +55,8 @@ struct data_head {
 // the first block, and only zstd's own checksum speaks for it.
 enum status data_scan_head(const struct data_scan *s, struct block_reader *r,
 			   struct data_head *out, struct err *e) MUST_CHECK;
-// Moves what the views of data_scan_head but `stored` point into to *payload, for those who keep
-// it: a dictionary is large. *payload is freed first, the caller frees it with buf_free.
+// Moves what the views of data_scan_head but `stored` point into to *payload, for those who
+// keep it: a dictionary is large. *payload is freed first, the caller frees it with buf_free.
 void block_reader_take(struct block_reader *r, struct buf *payload);
 // Only the stored digest of the first frame; *stored as above.
 enum status data_scan_head_stored(const struct data_scan *s, struct block_reader *r,
