@@ -558,7 +558,7 @@ static enum status suggest_resume(const struct corpus_dir *d, struct err *e)
 	return e->code;
 }
 
-enum status generate_corpus(const struct generator *g, const struct generate_options *o,
+enum status generate_corpus(struct generator *g, const struct generate_options *o,
 			    struct log *log, struct manifest *m, struct err *e)
 {
 	struct run run = {.g = g, .progress = {.log = log, .verb = "stored"}};
@@ -570,6 +570,7 @@ enum status generate_corpus(const struct generator *g, const struct generate_opt
 	s = open_writer(g, o, &at, end.block, &run.writer, e);
 	if (s != OK)
 		return s;
+	segment_set_forget_texts(g->segments); // they are in the first frame
 	run_init(&run, g, o);
 	s = make_missing(&run, o, end.block, &at, e);
 	if (o->rows_kept != NULL)

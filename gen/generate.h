@@ -60,8 +60,9 @@ struct generate_options {
 	const volatile int *stop; // may be NULL; non-zero: end early, ERR_IO "interrupted"
 };
 // Writes the corpus or shard, or what is missing of an unfinished one. On failure everything
-// written stays for another call, and the error says so.
-enum status generate_corpus(const struct generator *g, const struct generate_options *o,
+// written stays for another call with another generator, and the error says so: this one's
+// dictionary is written first and then forgotten, as segment_set_forget_texts does.
+enum status generate_corpus(struct generator *g, const struct generate_options *o,
 			    struct log *log, struct manifest *m, struct err *e) MUST_CHECK;
 
 // Blocks of the shard: where they begin, and where they end.

@@ -20,6 +20,9 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p, uint
 			    unsigned threads, struct err *e) MUST_CHECK;
 void segment_set_free(struct segment_set *s);
 const struct dict *segment_set_dict(const struct segment_set *s);
+// Most of the memory goes: the dictionary has neither texts nor templates any more, rows can
+// still be laid out.
+void segment_set_forget_texts(struct segment_set *s);
 
 // ---- Laws ----------------------------------------------------------------------------------
 // What rows are drawn from, for those who hold a corpus against it.

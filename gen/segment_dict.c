@@ -13,7 +13,7 @@
 
 static void *list_new(struct segment_set *s, uint32_t count, size_t size_bytes)
 {
-	void *p = arena_alloc(&s->arena, count, size_bytes);
+	void *p = arena_alloc(&s->lists, count, size_bytes);
 
 	s->failed = s->failed || p == NULL;
 	return p;
@@ -783,7 +783,8 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p, uint
 	*out = NULL;
 	s->seed = r->seed;
 	s->cardinality = r->cardinality;
-	s->arena.max_bytes = DATA_PAYLOAD_MAX; // the dictionary must fit into one frame
+	// The dictionary must fit into one frame.
+	s->arena.max_bytes = s->lists.max_bytes = DATA_PAYLOAD_MAX;
 	build_lists(s);
 	build_services(s, p, (uint32_t)r->services);
 	build_instances(s, p, (uint32_t)r->instances);
@@ -817,7 +818,26 @@ void segment_set_free(struct segment_set *s)
 	free(s->hole);
 	texts_free(&s->texts);
 	arena_free(&s->arena);
+	arena_free(&s->lists);
 	free(s);
+}
+
+void segment_set_forget_texts(struct segment_set *s)
+{
+	struct dict *d = &s->dict;
+
+	for (uint32_t i = 0; i < d->service_count; i++)
+		d->service[i].name = d->service[i].peer = VIEW("");
+	for (uint32_t i = 0; i < d->instance_count; i++)
+		d->instance[i].name = d->instance[i].id_prefix = VIEW("");
+	for (uint32_t i = 0; i < d->operation_count; i++)
+		d->operation[i].name = d->operation[i].peer = VIEW("");
+	free(d->template);
+	d->template = NULL;
+	d->template_count = d->word_count = d->text_count = 0;
+	texts_free(&s->texts);
+	d->text = NULL;
+	arena_free(&s->arena);
 }
 
 const struct dict *segment_set_dict(const struct segment_set *s)

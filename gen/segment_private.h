@@ -93,8 +93,9 @@ struct segment_set {
 	uint32_t cardinality;			      // distinct ids
 	uint64_t seed;
 	struct texts texts;
-	struct arena arena;
-	bool failed; // while building: something did not fit
+	struct arena arena; // texts and templates
+	struct arena lists; // arrays
+	bool failed;	    // while building: something did not fit
 };
 
 // Units of a row in order; returns how many. key: rng_key(seed, RNG_SPANS, row).

@@ -405,7 +405,7 @@ static enum status report_complete(const struct settings *s, struct corpus_dir *
 	return stdout_finish(e);
 }
 
-static enum status write_corpus(const struct settings *s, const struct generator *g,
+static enum status write_corpus(const struct settings *s, struct generator *g,
 				struct corpus_dir *dir, struct err *e)
 {
 	const struct recipe *r = plan_recipe(generator_plan(g));

@@ -17,7 +17,7 @@ struct setting {
 };
 
 // Generates into a folder of its own and removes it; returns the bytes of its data files.
-static uint64_t written_bytes(const struct generator *g, int level, size_t *files)
+static uint64_t written_bytes(struct generator *g, int level, size_t *files)
 {
 	char dir[] = "estimate-XXXXXX";
 	struct corpus_dir where;
