@@ -78,6 +78,9 @@ uint64_t pb_get_varint(struct pb_reader *r);
 // at most max of them; false when malformed or more than max.
 bool pb_get_packed32(const struct pb_field *f, uint32_t *out, size_t *count, size_t max);
 bool pb_get_packed64(const struct pb_field *f, uint64_t *out, size_t *count, size_t max);
+// The same without the vectors of x86, which those take where they can: for tests.
+bool pb_get_packed32_c(const struct pb_field *f, uint32_t *out, size_t *count, size_t max);
+bool pb_get_packed64_c(const struct pb_field *f, uint64_t *out, size_t *count, size_t max);
 // Varints that end in size_bytes of packed field, well-formed or not.
 size_t pb_count_ends(const void *data, size_t size_bytes);
 // Number of values in a packed field; 0 when malformed.

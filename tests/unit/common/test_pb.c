@@ -280,6 +280,97 @@ static void test_packed(void **state)
 	assert_int_equal(pb_packed_count(&f), 0);
 }
 
+// Obviously right: one varint after the other.
+static bool slow_packed(const struct pb_field *f, uint64_t most, uint64_t *out, size_t *count,
+			size_t max)
+{
+	struct pb_reader r;
+
+	pb_reader_init(&r, f->bytes.data, f->bytes.size);
+	for (*count = 0; r.pos < r.end; ++*count) {
+		uint64_t v = pb_get_varint(&r);
+
+		if (r.failed || v > most || *count == max)
+			return false;
+		out[*count] = v;
+	}
+	return true;
+}
+
+#define PACKED_BYTES 120u
+
+// Varints of 1..longest bytes, mostly the shorter ones; some with a byte changed.
+static size_t random_packed(uint64_t key, uint8_t *out)
+{
+	uint32_t longest = 1 + rng_below(rng_draw(key, 0), 10);
+	uint32_t size = rng_below(rng_draw(key, 1), PACKED_BYTES - 10);
+	uint64_t draw = 2;
+	size_t n = 0;
+
+	while (n < size) {
+		uint32_t bytes = 1 + rng_below(rng_draw(key, draw++), longest);
+
+		bytes = 1 + rng_below(rng_draw(key, draw++), bytes);
+		n += pb_varint_write(out + n, rng_draw(key, draw++) >>
+						      (bytes < 10 ? 64 - 7 * bytes : 0));
+	}
+	if (n > 0 && rng_below(rng_draw(key, draw), 4) == 0)
+		out[rng_below(rng_draw(key, draw + 1), (uint32_t)n)] ^= (uint8_t)(1 << n % 8);
+	return n;
+}
+
+// Both widths, both ways, in memory of exactly the size, and one value too many.
+static void test_packed_agrees(void **state)
+{
+	size_t good = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < 20000; i++) {
+		uint8_t bytes[PACKED_BYTES];
+		size_t size = random_packed(rng_key(10, RNG_SAMPLE, i), bytes), n = 0, n32,
+		       n32_c, n64, n64_c;
+		size_t max = pb_count_ends(bytes, size);
+		uint8_t *data = malloc(size + 1);
+		uint32_t *v = calloc(max + 1, sizeof(*v)), *v_c = calloc(max + 1, sizeof(*v));
+		uint64_t *w = calloc(max + 1, sizeof(*w)), *w_c = calloc(max + 1, sizeof(*w));
+		uint64_t wanted[PACKED_BYTES];
+		struct pb_field f = bytes_field((const char *)data + 1, size);
+		bool ok;
+
+		memcpy(data + 1, bytes, size);
+		n32 = n32_c = n64 = n64_c = 0;
+		ok = slow_packed(&f, UINT64_MAX, wanted, &n, max);
+		assert_int_equal(pb_get_packed64(&f, w, &n64, max), ok);
+		assert_int_equal(pb_get_packed64_c(&f, w_c, &n64_c, max), ok);
+		if (ok) {
+			assert_true(n64 == n && n64_c == n);
+			assert_memory_equal(w, wanted, n * sizeof(*w));
+			assert_memory_equal(w_c, wanted, n * sizeof(*w));
+		}
+		ok = slow_packed(&f, UINT32_MAX, wanted, &n, max);
+		good += ok;
+		assert_int_equal(pb_get_packed32(&f, v, &n32, max), ok);
+		assert_int_equal(pb_get_packed32_c(&f, v_c, &n32_c, max), ok);
+		if (ok) {
+			assert_true(n32 == n && n32_c == n);
+			for (size_t k = 0; k < n; k++)
+				assert_true(v[k] == wanted[k] && v_c[k] == wanted[k]);
+		}
+		if (max > 0) {
+			n64 = n32 = 0;
+			assert_false(pb_get_packed64(&f, w, &n64, max - 1));
+			assert_false(pb_get_packed32(&f, v, &n32, max - 1));
+			assert_true(w[max] == 0 && v[max] == 0);
+		}
+		free(data);
+		free(v);
+		free(v_c);
+		free(w);
+		free(w_c);
+	}
+	assert_in_range(good, 5000, 19000);
+}
+
 // Obviously right: decodes a code point, then compares with its shortest encoding.
 static bool slow_utf8(const uint8_t *p, size_t size)
 {
@@ -339,7 +430,8 @@ int main(void)
 		cmocka_unit_test(test_known_bytes), cmocka_unit_test(test_varint_sizes),
 		cmocka_unit_test(test_zigzag),	    cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_packed),	    cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_packed),	    cmocka_unit_test(test_packed_agrees),
+		cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests_name("pb", tests, NULL, NULL);
