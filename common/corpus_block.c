@@ -170,10 +170,14 @@ static enum status malformed(const char *name, struct err *e)
 	return err_set(e, ERR_FORMAT, "column %s is malformed", name);
 }
 
-// Values that a column's field holds: every varint ends with a byte below 0x80.
-static size_t count_values(const struct pb_field *f)
+// Values that a column's field can hold: as many as bytes; when that would be more than `max`,
+// as many as varints end, with a byte below 0x80.
+static size_t values_at_most(const struct pb_field *f, size_t max)
 {
-	return f->wire == PB_VARINT ? 1 : pb_count_ends(f->bytes.data, f->bytes.size);
+	if (f->wire == PB_VARINT)
+		return 1;
+	return f->bytes.size <= max ? f->bytes.size
+				    : pb_count_ends(f->bytes.data, f->bytes.size);
 }
 
 // Room for `more` values; a size that comes from input, so failing is no reason to abort.
@@ -200,7 +204,7 @@ static enum status too_many(const char *name, size_t max, struct err *e)
 static enum status get_column32(const struct pb_field *f, struct column32 *c, size_t max,
 				const char *name, struct err *e)
 {
-	size_t more = count_values(f);
+	size_t more = values_at_most(f, max - c->count);
 	void *v;
 
 	if (more > max - c->count)
@@ -215,7 +219,8 @@ static enum status get_column32(const struct pb_field *f, struct column32 *c, si
 static enum status get_column64(const struct pb_field *f, struct column64 *c, size_t max,
 				bool fixed, const char *name, struct err *e)
 {
-	size_t more = fixed ? f->bytes.size / 8 : count_values(f);
+	size_t more = fixed ? f->bytes.size / 8 : values_at_most(f, max - c->count);
+	uint64_t *out;
 	void *v;
 
 	if (fixed && (f->wire != PB_BYTES || f->bytes.size % 8 != 0))
@@ -229,8 +234,10 @@ static enum status get_column64(const struct pb_field *f, struct column64 *c, si
 	if (!fixed)
 		return pb_get_packed64(f, c->v, &c->count, c->capacity) ? OK
 									: malformed(name, e);
-	for (size_t i = 0; i < more; i++)
-		c->v[c->count++] = load_le64(f->bytes.data + 8 * i);
+	out = c->v;
+	for (size_t i = 0, at = c->count; i < more; i++)
+		out[at + i] = load_le64(f->bytes.data + 8 * i);
+	c->count += more;
 	return OK;
 }
 

@@ -17,6 +17,9 @@ enum corpus_field {
 // Checks b, which block_parse accepted, against d.
 enum status block_check(const struct block *b, const struct dict *d, struct block_scratch *room,
 			struct err *e) MUST_CHECK;
+// The same, row after row: for tests.
+enum status block_check_slowly(const struct block *b, const struct dict *d,
+			       struct block_scratch *room, struct err *e) MUST_CHECK;
 // For dict_decode: struct dict.shape; NULL when memory is short.
 const struct dict_shape *dict_shape_make(const struct dict *d, struct arena *a);
 

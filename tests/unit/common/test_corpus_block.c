@@ -3,7 +3,9 @@
 #include "tests/unit/common/tiny_corpus.h"
 #include "tests/unit/common/unit.h"
 
+#include "common/corpus_private.h"
 #include "common/pb.h"
+#include "common/rng.h"
 
 static void encode(const struct block *b, struct buf *out)
 {
@@ -329,6 +331,118 @@ static void unpacked_columns_grow_in_steps(void **state)
 	buf_free(&bytes);
 }
 
+struct draws {
+	uint64_t key, n;
+};
+
+static uint32_t below(struct draws *d, uint32_t bound)
+{
+	return rng_below(rng_draw(d->key, d->n++), bound);
+}
+
+// Spans of a row of the tiny dictionary's operation 0: an entry span, then local ones, calls
+// and databases below those.
+static void put_spans(struct draws *d, struct block *b)
+{
+	static const uint32_t inner[] = {3, 5, 7};
+	uint32_t spans = 1 + below(d, below(d, 4) == 0 ? 40 : 6);
+
+	column32_put(&b->span_count, spans);
+	for (uint32_t i = 0; i < spans; i++) {
+		column32_put(&b->template, i == 0 ? 1 : inner[i == 1 ? 0 : below(d, 3)]);
+		if (i > 0) {
+			column32_put(&b->span_start_ms, below(d, 10));
+			column32_put(&b->span_duration_ms, below(d, 10));
+		}
+	}
+}
+
+// One trace that fits the tiny dictionary, but for the values of holes, of which there are
+// none.
+static void random_rows(struct draws *d, struct block *b)
+{
+	uint32_t rows = 1 + below(d, 40), first[40], span = 0;
+
+	block_reset(b);
+	for (uint32_t row = 0; row < rows; row++) {
+		uint32_t up = row == 0 ? 0 : 1 + below(d, row), of = 0;
+		bool literal = below(d, 8) == 0;
+
+		first[row] = span;
+		column32_put(&b->instance, below(d, 3));
+		column32_put(&b->operation, literal || row == 0 ? 0 : below(d, 8) == 0);
+		column32_put(&b->parent, up);
+		if (up > 0) {
+			uint32_t *ref;
+
+			of = below(d, b->span_count.v[row - up]);
+			ref = &b->template.v[first[row - up] + of];
+			// Lent by operation 1; else it stays the parent's own.
+			if (*ref == 7 && b->operation.v[row] == 1)
+				*ref = 4;
+		}
+		column32_put(&b->parent_span, of);
+		if (literal) {
+			column32_put(&b->span_count, 1);
+			column32_put(&b->template, 0);
+		} else if (b->operation.v[row] == 1) {
+			column32_put(&b->span_count, 1);
+			column32_put(&b->template, 1);
+		} else {
+			put_spans(d, b);
+		}
+		span += b->span_count.v[row];
+	}
+}
+
+static void spoil(struct draws *d, struct block *b)
+{
+	static const uint32_t values[] = {
+		0, 1, 2, 3, 4, 5, 6, 7, 8, 10, INT16_MAX, 1u << 15u, 1u << 31u, UINT32_MAX};
+	struct column32 *const column[] = {&b->instance,      &b->operation,
+					   &b->parent_span,   &b->template,
+					   &b->span_start_ms, &b->span_duration_ms};
+	struct column32 *c = column[below(d, ARRAY_LEN(column))];
+
+	if (c->count > 0)
+		c->v[below(d, (uint32_t)c->count)] = values[below(d, ARRAY_LEN(values))];
+}
+
+// What passes as a whole passes row after row as well; if not, the same is wrong with it.
+static void quick_check_agrees(void **state)
+{
+	struct block b;
+	struct buf dict_bytes;
+	struct arena a = {0};
+	struct tiny t;
+	struct dict d;
+	size_t good = 0;
+
+	(void)state;
+	tiny_init(&t);
+	buf_init(&dict_bytes, MIB);
+	dict_encode(&t.dict, &dict_bytes);
+	assert_int_equal(dict_decode(dict_bytes.data, dict_bytes.size, &a, &d, NULL), OK);
+	block_init(&b);
+	for (uint64_t i = 0; i < 20000; i++) {
+		struct draws draws = {rng_key(3, RNG_SAMPLE, i), 0};
+		struct err quick = {0}, slow = {0};
+
+		random_rows(&draws, &b);
+		for (uint64_t k = 0; k < i % 3; k++)
+			spoil(&draws, &b);
+		assert_int_equal(block_check(&b, &d, &b.scratch, &quick),
+				 block_check_slowly(&b, &d, &b.scratch, &slow));
+		assert_string_equal(quick.text, slow.text);
+		// All rows are right, then holes are counted.
+		good += strstr(slow.text, "values instead of") != NULL;
+	}
+	assert_in_range(good, 8000, 16000);
+	block_free(&b);
+	arena_free(&a);
+	buf_free(&dict_bytes);
+}
+
 static void hostile_bytes_are_survived(void **state)
 {
 	struct block b, out;
@@ -364,6 +478,7 @@ int main(void)
 		cmocka_unit_test(decoder_refuses),
 		cmocka_unit_test(malformed_fields_are_named),
 		cmocka_unit_test(unpacked_columns_grow_in_steps),
+		cmocka_unit_test(quick_check_agrees),
 		cmocka_unit_test(hostile_bytes_are_survived),
 	};
 
