@@ -147,6 +147,16 @@ void tally_add(struct tally *t, uint32_t v)
 	t->most = v > t->most ? v : t->most;
 }
 
+void tally_merge(struct tally *t, const struct tally *from)
+{
+	for (uint32_t i = 0; i < t->bins; i++)
+		t->bin[i] += from->bin[i];
+	t->count += from->count;
+	t->sum += from->sum;
+	t->least = from->least < t->least ? from->least : t->least;
+	t->most = from->most > t->most ? from->most : t->most;
+}
+
 double tally_mean(const struct tally *t)
 {
 	return t->count > 0 ? (double)t->sum / (double)t->count : 0;

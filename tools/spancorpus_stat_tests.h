@@ -37,6 +37,8 @@ struct tally {
 void tally_init(struct tally *t, uint32_t bins);
 void tally_deinit(struct tally *t);
 void tally_add(struct tally *t, uint32_t v);
+// As if the values of `from`, which has as many bins, had been added.
+void tally_merge(struct tally *t, const struct tally *from);
 double tally_mean(const struct tally *t);
 // The least value that at least a share p of the values does not pass (0 when there are none).
 uint32_t tally_quantile(const struct tally *t, double p);

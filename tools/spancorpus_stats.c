@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // spancorpus stats: counts every row's columns, renders a sample of blocks, and holds the
 // result against the claims of the recipe. Statistics may use doubles; nothing here enters
-// content. Trees, times and sizes are measured by the other spancorpus_stats files.
+// content. Trees, times, sizes, series and ids are measured by the other spancorpus_stats
+// files. Every worker counts for itself; sums do not tell who counted what.
 #include "tools/spancorpus_stats.h"
 
 #include <jansson.h>
@@ -9,17 +10,23 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/pool.h"
 #include "gen/catalog.h"
 
+#define IDS_HELD_MAX (256 * (uint64_t)MIB) // of 16-byte ids compared at a time
+
+// Counts of one worker, in the end of all.
 struct stats {
 	const struct source *source;
 	struct model model;
+	bool is_fork; // model is another's
 	uint64_t rows, traces, errors, blocks, inner_spans;
 	uint64_t number_most; // greatest number in a text
 	uint64_t late, late_wanted, copies, copies_wanted, copies_wrong;
 	uint64_t *service_rows, *operation_rows, *instance_rows;
 	uint64_t trace_sizes[TRACE_ROWS_MAX + 2]; // the last: larger ones
-	uint8_t *served; // service x operation bitmap, one byte each, or NULL when too large
+	uint8_t *served; // bit service x operations + operation, or NULL when too large
+	size_t served_bytes;
 	struct tree_stats *trees;
 	struct time_stats *times;
 	struct size_stats *sizes;
@@ -125,6 +132,16 @@ static void print_claims(const struct claims *c, bool json)
 
 // ---- Counts --------------------------------------------------------------------------------
 
+static void serve(struct stats *st, size_t bit)
+{
+	st->served[bit / 8] |= (uint8_t)(1u << bit % 8);
+}
+
+static bool is_served(const struct stats *st, size_t bit)
+{
+	return (st->served[bit / 8] >> bit % 8 & 1) != 0;
+}
+
 static void count_columns(struct stats *st, const struct block_worker *w)
 {
 	const struct dict *d = &st->source->corpus.dict;
@@ -149,8 +166,7 @@ static void count_columns(struct stats *st, const struct block_worker *w)
 		st->operation_rows[b->operation.v[i]]++;
 		st->instance_rows[b->instance.v[i]]++;
 		if (st->served != NULL)
-			st->served[(size_t)service * d->operation_count + b->operation.v[i]] =
-				1;
+			serve(st, (size_t)service * d->operation_count + b->operation.v[i]);
 	}
 }
 
@@ -239,7 +255,7 @@ static void claim_operations_per_service(struct stats *st)
 		uint32_t served = 0;
 
 		for (uint32_t o = 0; o < d->operation_count; o++)
-			served += st->served[(size_t)s * d->operation_count + o];
+			served += is_served(st, (size_t)s * d->operation_count + o);
 		tally_add(&n, served);
 	}
 	// A service serves about ten when there are as many for each, and rows to serve them: a
@@ -353,7 +369,8 @@ static void claim_order(struct stats *st)
 	      "%" PRIu64 ", %" PRIu64 " out of place", st->copies, st->copies_wrong);
 }
 
-static void make_claims(struct stats *st)
+static void make_claims(struct stats *st, struct series_stats *series,
+			const struct id_stats *ids)
 {
 	struct claims *c = &st->claims;
 	const struct manifest *m = &st->source->corpus.manifest;
@@ -362,14 +379,16 @@ static void make_claims(struct stats *st)
 	claim_report(c, "inner spans of a row", "mean %.2f",
 		     st->rows > 0 ? (double)st->inner_spans / (double)st->rows : 0);
 	claim_order(st);
+	id_stats_claims(ids, c);
 	if (st->blocks == recipe_blocks(&m->recipe))
 		claim_quotas(st);
 	tree_stats_claims(st->trees, c);
 	time_stats_claims(st->times, c);
 	size_stats_claims(st->sizes, c);
+	series_stats_claims(series, c);
 }
 
-// ---- The verb ------------------------------------------------------------------------------
+// ---- Counts of a worker --------------------------------------------------------------------
 
 // A corpus that this program did not generate has columns to count and no plan to meet.
 static void model_init(struct model *m, const struct source *s)
@@ -390,21 +409,30 @@ static void model_init(struct model *m, const struct source *s)
 	m->segments = NULL;
 }
 
-static void stats_init(struct stats *st, const struct source *s)
+// A fork counts for another worker, with the model of the first.
+static void stats_init(struct stats *st, const struct source *s, const struct stats *first)
 {
 	const struct dict *d = &s->corpus.dict;
+	uint64_t places = (uint64_t)d->service_count * d->operation_count;
 
-	st->source = s;
+	*st = (struct stats){.source = s, .is_fork = first != NULL};
 	st->service_rows = mem_zalloc(d->service_count + 1u, sizeof(uint64_t));
 	st->operation_rows = mem_zalloc(d->operation_count + 1u, sizeof(uint64_t));
 	st->instance_rows = mem_zalloc(d->instance_count + 1u, sizeof(uint64_t));
-	if ((uint64_t)d->service_count * d->operation_count <= 64 * MIB)
-		st->served = mem_zalloc((size_t)d->service_count * d->operation_count + 1, 1);
-	model_init(&st->model, s);
-	st->trees = tree_stats_new(s, &st->model);
-	st->times = time_stats_new(s, &st->model);
+	if (places <= 64 * MIB) {
+		st->served_bytes = (size_t)places / 8 + 1;
+		st->served = mem_zalloc(st->served_bytes, 1);
+	}
+	if (first != NULL)
+		st->model = first->model;
+	else
+		model_init(&st->model, s);
+	st->trees =
+		first != NULL ? tree_stats_fork(first->trees) : tree_stats_new(s, &st->model);
+	st->times =
+		first != NULL ? time_stats_fork(first->times) : time_stats_new(s, &st->model);
 	st->sizes = size_stats_new(s, &st->model);
-	st->claims.list = json_array();
+	st->claims.list = first != NULL ? NULL : json_array();
 }
 
 static void stats_free(struct stats *st)
@@ -412,8 +440,10 @@ static void stats_free(struct stats *st)
 	tree_stats_free(st->trees);
 	time_stats_free(st->times);
 	size_stats_free(st->sizes);
-	segment_set_free(st->model.segments);
-	plan_free(st->model.plan);
+	if (!st->is_fork) {
+		segment_set_free(st->model.segments);
+		plan_free(st->model.plan);
+	}
 	free(st->service_rows);
 	free(st->operation_rows);
 	free(st->instance_rows);
@@ -421,38 +451,205 @@ static void stats_free(struct stats *st)
 	json_decref(st->claims.list);
 }
 
-static enum status measure(struct stats *st, uint64_t sample, struct log *log, struct err *e)
+static void counts_merge(uint64_t *v, const uint64_t *from, size_t count)
 {
-	const struct corpus *c = &st->source->corpus;
-	struct block_worker *w = block_workers_new(st->source, 1);
-	uint64_t blocks = c->manifest.blocks, end = corpus_end_block(c),
-		 step = sample > 0 ? (blocks + sample - 1) / sample : 0;
-	enum status s = OK;
+	for (size_t i = 0; i < count; i++)
+		v[i] += from[i];
+}
 
-	for (uint64_t n = corpus_first_block(c); s == OK && n < end; n++) {
-		if (!corpus_has_block(c, n))
-			continue;
-		s = block_worker_load(w, st->source, n, e);
-		if (s != OK)
-			break;
-		count_columns(st, w);
-		count_disorder(st, w);
-		tree_stats_add(st->trees, w);
-		time_stats_add(st->times, w);
-		if (step > 0 && n % step == 0)
-			s = size_stats_add(st->sizes, w, e);
-		log_progress(log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64, n + 1,
-			     end);
+static void stats_merge(struct stats *st, const struct stats *from)
+{
+	const struct dict *d = &st->source->corpus.dict;
+
+	st->rows += from->rows;
+	st->traces += from->traces;
+	st->errors += from->errors;
+	st->blocks += from->blocks;
+	st->inner_spans += from->inner_spans;
+	st->number_most = u64_max(st->number_most, from->number_most);
+	st->late += from->late;
+	st->late_wanted += from->late_wanted;
+	st->copies += from->copies;
+	st->copies_wanted += from->copies_wanted;
+	st->copies_wrong += from->copies_wrong;
+	counts_merge(st->service_rows, from->service_rows, d->service_count);
+	counts_merge(st->operation_rows, from->operation_rows, d->operation_count);
+	counts_merge(st->instance_rows, from->instance_rows, d->instance_count);
+	counts_merge(st->trace_sizes, from->trace_sizes, ARRAY_LEN(st->trace_sizes));
+	for (size_t i = 0; i < st->served_bytes; i++)
+		st->served[i] |= from->served[i];
+	tree_stats_merge(st->trees, from->trees);
+	time_stats_merge(st->times, from->times);
+	size_stats_merge(st->sizes, from->sizes);
+}
+
+// ---- Measuring -----------------------------------------------------------------------------
+
+// What must be seen in block order, on its way from a worker.
+struct measure_slot {
+	bool absent;
+	struct block_ids ids;
+	struct series_rows series;
+};
+
+struct measure {
+	const struct source *source;
+	unsigned threads;
+	struct stats *stats;	     // per worker
+	struct block_worker *worker; // likewise
+	struct measure_slot *slot;
+	struct id_stats *ids;
+	struct series_stats *series;
+	uint64_t step; // every so many blocks one is rendered; 0: none
+	bool is_first_pass;
+	struct log *log;
+};
+
+static enum status measure_work(void *ctx, unsigned worker, unsigned slot, uint64_t block,
+				struct err *e)
+{
+	struct measure *m = ctx;
+	struct stats *st = &m->stats[worker];
+	struct block_worker *w = &m->worker[worker];
+	struct measure_slot *out = &m->slot[slot];
+	enum status s;
+
+	out->absent = !corpus_has_block(&m->source->corpus, block);
+	if (out->absent)
+		return OK;
+	// Ids stand in the columns: a pass for them alone prepares no rows.
+	if (!m->is_first_pass)
+		s = corpus_read_block(&m->source->corpus, w->reader, block, &w->block, NULL, e);
+	else
+		s = block_worker_load(w, m->source, block, e);
+	if (s != OK)
+		return s;
+	block_ids_take(&out->ids, &m->source->corpus.dict, &w->block);
+	if (!m->is_first_pass)
+		return OK;
+	count_columns(st, w);
+	count_disorder(st, w);
+	tree_stats_add(st->trees, w);
+	time_stats_add(st->times, w);
+	if (m->step > 0 && block % m->step == 0)
+		s = size_stats_add(st->sizes, w, e);
+	return s == OK ? series_stats_take(m->series, w, &out->series, e) : s;
+}
+
+static enum status measure_consume(void *ctx, unsigned slot, uint64_t block, struct err *e)
+{
+	struct measure *m = ctx;
+	const struct measure_slot *in = &m->slot[slot];
+
+	(void)e;
+	if (in->absent)
+		return OK;
+	id_stats_add(m->ids, &in->ids);
+	if (m->is_first_pass)
+		series_stats_add(m->series, &in->series);
+	log_progress(m->log, clock_monotonic_ns(), "block %" PRIu64 " of %" PRIu64, block + 1,
+		     corpus_end_block(&m->source->corpus));
+	return OK;
+}
+
+static enum status new_series(struct measure *m, struct err *e)
+{
+	const struct corpus *c = &m->source->corpus;
+	uint64_t block = corpus_first_block(c), end = corpus_end_block(c);
+	struct block_worker *w = m->worker;
+	enum status s;
+
+	while (block < end && !corpus_has_block(c, block))
+		block++;
+	if (m->step == 0 || block == end) {
+		m->series = series_stats_new(m->source, NULL);
+		return OK;
 	}
-	log_progress_end(log);
-	block_workers_free(w, 1);
+	s = block_worker_load(w, m->source, block, e);
+	if (s == OK)
+		m->series = series_stats_new(m->source, w);
+	return s;
+}
+
+static void measure_init(struct measure *m, const struct source *s, unsigned threads,
+			 uint64_t sample, struct log *log)
+{
+	uint64_t blocks = s->corpus.manifest.blocks;
+
+	*m = (struct measure){
+		.source = s,
+		.threads = threads,
+		.stats = mem_zalloc(threads, sizeof(*m->stats)),
+		.worker = block_workers_new(s, threads),
+		.slot = mem_zalloc(pool_slots(threads), sizeof(*m->slot)),
+		.ids = id_stats_new(s, IDS_HELD_MAX),
+		.step = sample > 0 ? (blocks + sample - 1) / sample : 0,
+		.is_first_pass = true,
+		.log = log,
+	};
+	for (unsigned i = 0; i < threads; i++)
+		stats_init(&m->stats[i], s, i == 0 ? NULL : &m->stats[0]);
+	for (unsigned i = 0; i < pool_slots(threads); i++) {
+		block_ids_init(&m->slot[i].ids);
+		series_rows_init(&m->slot[i].series);
+	}
+}
+
+static void measure_free(struct measure *m)
+{
+	for (unsigned i = m->threads; i > 0; i--)
+		stats_free(&m->stats[i - 1]);
+	for (unsigned i = 0; i < pool_slots(m->threads); i++) {
+		block_ids_deinit(&m->slot[i].ids);
+		series_rows_deinit(&m->slot[i].series);
+	}
+	free(m->stats);
+	block_workers_free(m->worker, m->threads);
+	free(m->slot);
+	id_stats_free(m->ids);
+	series_stats_free(m->series);
+}
+
+// The counts of all are then those of worker 0.
+static enum status measure_run(struct measure *m, struct err *e)
+{
+	const struct corpus *c = &m->source->corpus;
+	const struct pool_job job = {measure_work, measure_consume, m};
+	enum status s = new_series(m, e);
+
+	while (s == OK) {
+		s = pool_run(&job, m->threads, corpus_first_block(c), corpus_end_block(c), NULL,
+			     NULL, e);
+		m->is_first_pass = false;
+		if (s == OK && !id_stats_next_pass(m->ids))
+			break;
+	}
+	log_progress_end(m->log);
+	for (unsigned i = 1; i < m->threads; i++)
+		stats_merge(&m->stats[0], &m->stats[i]);
+	return s;
+}
+
+// ---- The verb ------------------------------------------------------------------------------
+
+static enum status report(struct measure *m, const char *dir, bool json, struct err *e)
+{
+	struct claims *c = &m->stats[0].claims;
+	enum status s;
+
+	make_claims(&m->stats[0], m->series, m->ids);
+	print_claims(c, json);
+	s = stdout_finish(e);
+	if (s == OK && c->broken > 0)
+		s = err_set(e, ERR_INVARIANT, "%s: %u of the recipe's claims do not hold", dir,
+			    c->broken);
 	return s;
 }
 
 enum status verb_stats(const struct verb *v, int argc, char **argv, struct err *e)
 {
 	bool json = false, quiet = false;
-	uint64_t sample = 20;
+	uint64_t sample = 20, threads = pool_default_threads();
 	const struct opt table[] = {
 		{.name = "json",
 		 .type = OPT_FLAG,
@@ -464,13 +661,20 @@ enum status verb_stats(const struct verb *v, int argc, char **argv, struct err *
 		 .max = 1000000,
 		 .meta = "N",
 		 .help = "blocks to render for sizes and compression (default 20; 0: none)"},
+		{.name = "threads",
+		 .type = OPT_U64,
+		 .value = &threads,
+		 .min = 1,
+		 .max = 256,
+		 .meta = "N",
+		 .help = "workers (default: online processors)"},
 		{.name = "quiet",
 		 .type = OPT_FLAG,
 		 .value = &quiet,
 		 .help = "no progress on stderr"},
 		{0},
 	};
-	struct stats st = {0};
+	struct measure m;
 	struct source s;
 	struct log log;
 	const char *dir;
@@ -482,17 +686,11 @@ enum status verb_stats(const struct verb *v, int argc, char **argv, struct err *
 	if (r != OK)
 		return r;
 	log_init(&log, "spancorpus", quiet);
-	stats_init(&st, &s);
-	r = measure(&st, sample, &log, e);
-	if (r == OK) {
-		make_claims(&st);
-		print_claims(&st.claims, json);
-		r = stdout_finish(e);
-	}
-	if (r == OK && st.claims.broken > 0)
-		r = err_set(e, ERR_INVARIANT, "%s: %u of the recipe's claims do not hold", dir,
-			    st.claims.broken);
-	stats_free(&st);
+	measure_init(&m, &s, (unsigned)threads, sample, &log);
+	r = measure_run(&m, e);
+	if (r == OK)
+		r = report(&m, dir, json, e);
+	measure_free(&m);
 	source_close(&s);
 	return r;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How large rows are and how they compress as a store meets them: rendered rows of some blocks.
+// Each block is measured by itself, so that any worker may take it.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,44 +9,35 @@
 #include "tools/spancorpus_stats.h"
 
 #define PIECE_ORDER (1 * MIB)
-#define PIECE_SERIES (2 * MIB)
 #define SIZE_BINS 131072u // bytes counted one by one
 // Rows of popular operations against those of rare ones. Operations differ by a quarter up or
 // down whatever their rank, and the most popular one alone has a seventh of the rows.
 #define POPULAR_SLACK_PCT 8.0
-
-struct compression {
-	uint64_t raw, stored;
-};
 
 struct size_stats {
 	const struct source *source;
 	bool is_ranked; // operations are in order of popularity
 	struct tally size;
 	uint64_t bytes[2], rows[2]; // of rare operations, of popular ones
-	struct compression in_order, per_series, per_trace;
-	struct buf order_piece, trace_piece, row_text;
-	struct buf *series; // per instance
+	struct compression in_order, per_trace;
+	struct buf order_piece, trace_piece;
 	ZSTD_CCtx *zstd;
 	struct buf packed;
 };
 
 struct size_stats *size_stats_new(const struct source *s, const struct model *m)
 {
-	const struct dict *d = &s->corpus.dict;
 	struct size_stats *z = mem_zalloc(1, sizeof(*z));
 
 	z->source = s;
 	z->is_ranked = m->plan != NULL;
 	tally_init(&z->size, SIZE_BINS);
-	z->series = mem_zalloc(d->instance_count + 1u, sizeof(*z->series));
-	for (uint32_t i = 0; i < d->instance_count; i++)
-		buf_init(&z->series[i], 2 * PIECE_SERIES + ROW_BLOB_MAX);
 	buf_init(&z->order_piece, 2 * PIECE_ORDER + ROW_BLOB_MAX);
 	buf_init(&z->trace_piece, (size_t)1 << 30);
-	buf_init(&z->row_text, 2 * ROW_BLOB_MAX);
 	buf_init(&z->packed, (size_t)1 << 31);
 	z->zstd = ZSTD_createCCtx();
+	if (z->zstd == NULL)
+		mem_exhausted(1, 0); // some kilobytes
 	return z;
 }
 
@@ -53,39 +45,34 @@ void size_stats_free(struct size_stats *z)
 {
 	if (z == NULL)
 		return;
-	for (uint32_t i = 0; i < z->source->corpus.dict.instance_count; i++)
-		buf_free(&z->series[i]);
-	free(z->series);
 	tally_deinit(&z->size);
 	buf_free(&z->order_piece);
 	buf_free(&z->trace_piece);
-	buf_free(&z->row_text);
 	buf_free(&z->packed);
 	ZSTD_freeCCtx(z->zstd);
 	free(z);
 }
 
-static void compress(struct size_stats *z, struct compression *c, const struct buf *piece,
-		     int level)
+void compress_piece(struct compression *c, const struct buf *piece, int level, void *zstd,
+		    struct buf *packed)
 {
 	size_t bound = ZSTD_compressBound(piece->size), n;
 	uint8_t *out;
 
 	if (piece->size == 0)
 		return;
-	buf_clear(&z->packed);
-	out = buf_reserve(&z->packed, bound);
+	buf_clear(packed);
+	out = buf_reserve(packed, bound);
 	if (out == NULL)
 		return;
-	n = ZSTD_compressCCtx(z->zstd, out, bound, piece->data, piece->size, level);
+	n = ZSTD_compressCCtx(zstd, out, bound, piece->data, piece->size, level);
 	if (ZSTD_isError(n))
 		return;
 	c->raw += piece->size;
 	c->stored += n;
 }
 
-// The row as a store sees it: ten column texts, then the blob.
-static void row_text(struct buf *out, const struct row *r)
+void row_text(struct buf *out, const struct row *r)
 {
 	buf_put_view(out, r->service_id);
 	buf_put_view(out, r->service_instance_id);
@@ -98,14 +85,13 @@ static void row_text(struct buf *out, const struct row *r)
 	buf_put_view(out, r->blob);
 }
 
-static void add_piece(struct size_stats *z, struct compression *c, struct buf *piece,
-		      const struct buf *row, size_t limit, int level)
+// Pieces of whole rows, none larger than the limit unless a row alone is.
+static void end_order_piece(struct size_stats *z, size_t next_row_bytes)
 {
-	if (piece->size + row->size > limit) {
-		compress(z, c, piece, level);
-		buf_clear(piece);
-	}
-	buf_put(piece, row->data, row->size);
+	if (z->order_piece.size + next_row_bytes <= PIECE_ORDER)
+		return;
+	compress_piece(&z->in_order, &z->order_piece, 3, z->zstd, &z->packed);
+	buf_clear(&z->order_piece);
 }
 
 static void add_size(struct size_stats *z, uint32_t operation, size_t bytes)
@@ -117,7 +103,7 @@ static void add_size(struct size_stats *z, uint32_t operation, size_t bytes)
 	z->rows[is_popular]++;
 }
 
-enum status size_stats_add(struct size_stats *z, struct block_worker *w, struct err *e)
+static enum status add_order(struct size_stats *z, struct block_worker *w, struct err *e)
 {
 	int64_t epoch = z->source->corpus.manifest.epoch_ms;
 
@@ -128,14 +114,21 @@ enum status size_stats_add(struct size_stats *z, struct block_worker *w, struct 
 
 		if (s != OK)
 			return s;
-		buf_clear(&z->row_text);
-		row_text(&z->row_text, &r);
 		if (!w->rows.is_copy[i])
 			add_size(z, w->block.operation.v[row], row_size(&r));
-		add_piece(z, &z->in_order, &z->order_piece, &z->row_text, PIECE_ORDER, 3);
-		add_piece(z, &z->per_series, &z->series[w->block.instance.v[row]], &z->row_text,
-			  PIECE_SERIES, 1);
+		// The text of a row has the bytes of row_size, or a few less or more.
+		end_order_piece(z, row_size(&r));
+		row_text(&z->order_piece, &r);
 	}
+	compress_piece(&z->in_order, &z->order_piece, 3, z->zstd, &z->packed);
+	buf_clear(&z->order_piece);
+	return OK;
+}
+
+static enum status add_traces(struct size_stats *z, struct block_worker *w, struct err *e)
+{
+	int64_t epoch = z->source->corpus.manifest.epoch_ms;
+
 	for (uint32_t t = 0; t < w->rows.traces; t++) {
 		buf_clear(&z->trace_piece);
 		for (uint32_t row = w->rows.trace_first[t]; row < w->rows.trace_first[t + 1];
@@ -147,9 +140,33 @@ enum status size_stats_add(struct size_stats *z, struct block_worker *w, struct 
 				return s;
 			row_text(&z->trace_piece, &r);
 		}
-		compress(z, &z->per_trace, &z->trace_piece, 1);
+		compress_piece(&z->per_trace, &z->trace_piece, 1, z->zstd, &z->packed);
 	}
 	return OK;
+}
+
+enum status size_stats_add(struct size_stats *z, struct block_worker *w, struct err *e)
+{
+	enum status s = add_order(z, w, e);
+
+	return s == OK ? add_traces(z, w, e) : s;
+}
+
+static void compression_merge(struct compression *c, const struct compression *from)
+{
+	c->raw += from->raw;
+	c->stored += from->stored;
+}
+
+void size_stats_merge(struct size_stats *z, const struct size_stats *from)
+{
+	tally_merge(&z->size, &from->size);
+	for (size_t i = 0; i < ARRAY_LEN(z->bytes); i++) {
+		z->bytes[i] += from->bytes[i];
+		z->rows[i] += from->rows[i];
+	}
+	compression_merge(&z->in_order, &from->in_order);
+	compression_merge(&z->per_trace, &from->per_trace);
 }
 
 // ---- Claims --------------------------------------------------------------------------------
@@ -205,18 +222,14 @@ static void claim_ratio(struct claims *c, const char *name, const char *bound,
 		      ratio, megabytes);
 }
 
-void size_stats_claims(struct size_stats *z, struct claims *c)
+void size_stats_claims(const struct size_stats *z, struct claims *c)
 {
 	const struct recipe *r = &z->source->corpus.manifest.recipe;
 
-	compress(z, &z->in_order, &z->order_piece, 3);
-	for (uint32_t i = 0; i < z->source->corpus.dict.instance_count; i++)
-		compress(z, &z->per_series, &z->series[i], 1);
 	if (z->size.count == 0)
 		return;
 	claim_sizes(z, c);
 	claim_ratio(c, "compression, rows in order (zstd -3, 1 MiB)",
 		    is_like_presets(r) ? "3..8 (real: 3.7)" : NULL, &z->in_order, 3, 8);
-	claim_ratio(c, "compression, per series (zstd -1, 2 MiB)", NULL, &z->per_series, 0, 0);
 	claim_ratio(c, "compression, one trace (zstd -1)", NULL, &z->per_trace, 0, 0);
 }

@@ -29,6 +29,7 @@ struct time_stats {
 	const struct recipe *recipe;
 	bool *is_message;	 // of each operation
 	struct segment_law *law; // of each template; variants 0: none
+	bool is_fork;		 // these two are another's
 	uint64_t start_bin[START_BINS];
 	uint64_t starts, starts_outside;
 	uint32_t narrowest_ms; // block window
@@ -65,12 +66,64 @@ struct time_stats *time_stats_new(const struct source *s, const struct model *m)
 	return t;
 }
 
+struct time_stats *time_stats_fork(const struct time_stats *t)
+{
+	struct time_stats *fork = mem_zalloc(1, sizeof(*fork));
+
+	fork->dict = t->dict;
+	fork->recipe = t->recipe;
+	fork->narrowest_ms = UINT32_MAX;
+	fork->is_message = t->is_message;
+	fork->law = t->law;
+	fork->is_fork = true;
+	tally_init(&fork->latency, MS_BINS);
+	tally_init(&fork->self, MS_BINS);
+	return fork;
+}
+
+static void law_merge(struct law_count *l, const struct law_count *from)
+{
+	if (from->count == 0)
+		return;
+	l->name = from->name;
+	l->median_us = from->median_us;
+	l->sigma_pct = from->sigma_pct;
+	l->mean_us = from->mean_us;
+	for (uint32_t i = 0; i < LAW_BINS; i++)
+		l->bin[i] += from->bin[i];
+	l->count += from->count;
+}
+
+void time_stats_merge(struct time_stats *t, const struct time_stats *from)
+{
+	for (uint32_t i = 0; i < START_BINS; i++)
+		t->start_bin[i] += from->start_bin[i];
+	t->starts += from->starts;
+	t->starts_outside += from->starts_outside;
+	t->narrowest_ms = (uint32_t)u64_min(t->narrowest_ms, from->narrowest_ms);
+	tally_merge(&t->latency, &from->latency);
+	tally_merge(&t->self, &from->self);
+	t->calls_outside += from->calls_outside;
+	t->messages_inside += from->messages_inside;
+	t->negative_self += from->negative_self;
+	t->pairs += from->pairs;
+	t->overlaps += from->overlaps;
+	for (uint32_t i = 0; i < SEGMENT_LAWS; i++)
+		law_merge(&t->laws[i], &from->laws[i]);
+	for (uint32_t i = 0; i < VARIANT_COUNTS; i++) {
+		for (uint32_t k = 0; k < VARIANT_COUNTS; k++)
+			t->variant[i][k] += from->variant[i][k];
+	}
+}
+
 void time_stats_free(struct time_stats *t)
 {
 	if (t == NULL)
 		return;
-	free(t->is_message);
-	free(t->law);
+	if (!t->is_fork) {
+		free(t->is_message);
+		free(t->law);
+	}
 	free(t->is_sent);
 	tally_deinit(&t->latency);
 	tally_deinit(&t->self);

@@ -13,6 +13,7 @@ struct tree_stats {
 	const struct recipe *recipe;
 	const struct plan *plan; // NULL: no callee lists
 	bool *is_message;	 // of each operation
+	bool is_fork;		 // is_message is another's
 	struct tally depth, size, fan_out;
 	uint64_t rows, leaves, edges, deeper, same_service, listed;
 	uint64_t failing, retried, disagree, disagree_messages, disagree_rows;
@@ -48,6 +49,13 @@ void mark_messages(const struct dict *d, bool *is_message)
 	}
 }
 
+static void init_tallies(struct tree_stats *t)
+{
+	tally_init(&t->depth, DEPTH_BINS);
+	tally_init(&t->size, DEPTH_BINS);
+	tally_init(&t->fan_out, DEPTH_BINS);
+}
+
 struct tree_stats *tree_stats_new(const struct source *s, const struct model *m)
 {
 	struct tree_stats *t = mem_zalloc(1, sizeof(*t));
@@ -57,17 +65,49 @@ struct tree_stats *tree_stats_new(const struct source *s, const struct model *m)
 	t->plan = m->plan;
 	t->is_message = mem_zalloc(t->dict->operation_count + 1u, sizeof(*t->is_message));
 	mark_messages(t->dict, t->is_message);
-	tally_init(&t->depth, DEPTH_BINS);
-	tally_init(&t->size, DEPTH_BINS);
-	tally_init(&t->fan_out, DEPTH_BINS);
+	init_tallies(t);
 	return t;
+}
+
+struct tree_stats *tree_stats_fork(const struct tree_stats *t)
+{
+	struct tree_stats *fork = mem_zalloc(1, sizeof(*fork));
+
+	fork->dict = t->dict;
+	fork->recipe = t->recipe;
+	fork->plan = t->plan;
+	fork->is_message = t->is_message;
+	fork->is_fork = true;
+	init_tallies(fork);
+	return fork;
+}
+
+void tree_stats_merge(struct tree_stats *t, const struct tree_stats *from)
+{
+	tally_merge(&t->depth, &from->depth);
+	tally_merge(&t->size, &from->size);
+	tally_merge(&t->fan_out, &from->fan_out);
+	t->rows += from->rows;
+	t->leaves += from->leaves;
+	t->edges += from->edges;
+	t->deeper += from->deeper;
+	t->same_service += from->same_service;
+	t->listed += from->listed;
+	t->failing += from->failing;
+	t->retried += from->retried;
+	t->disagree += from->disagree;
+	t->disagree_messages += from->disagree_messages;
+	t->disagree_rows += from->disagree_rows;
+	t->block_errors_off += from->block_errors_off;
+	t->blocks += from->blocks;
 }
 
 void tree_stats_free(struct tree_stats *t)
 {
 	if (t == NULL)
 		return;
-	free(t->is_message);
+	if (!t->is_fork)
+		free(t->is_message);
 	tally_deinit(&t->depth);
 	tally_deinit(&t->size);
 	tally_deinit(&t->fan_out);
