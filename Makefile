@@ -87,7 +87,7 @@ PKG_TEST := cmocka:libcmocka-dev
 
 GOALS := $(or $(MAKECMDGOALS),all)
 # Goals that need neither gRPC nor protobuf-c: what a cross build makes.
-CORPUS_GOALS := corpus-tools fuzz-build
+CORPUS_GOALS := corpus-tools check-medium fuzz-build
 NO_BUILD := help clean print check-layers check-determinism format man-lint install-man
 TEST_GOALS := test tests-build check-asan check-bitflips check-headers lint compile_commands.json bench bench-gen
 
@@ -317,6 +317,10 @@ check-kill: all ## kill -9 a generate at KILLS=200 random moments (SEED=N), resu
 check-faults: all $(B)/tests/fault_shim.so ## each malloc, write, fsync, rename ... of a generate fails once (STEP=1, MALLOC_STEP=7)
 	@$(call in_scratch,tests/fault/check_faults)
 
+# Minutes and 600 MB of disk: for the night.
+check-medium: corpus-tools ## medium (10 M rows) made, deep-verified, within every claim, no id twice (CHECK_ROWS=, CHECK_SEED=)
+	@$(call in_scratch,tests/check_medium.sh)
+
 test-live: all ## against a real server: BANYANDB_ADDR=HOST:PORT, or BANYANDB_BIN=PROGRAM to start one
 	@tests/run.sh --bin $(abspath $(B)) --src $(CURDIR) --jobs 1 --suite live $(T)
 
@@ -395,6 +399,6 @@ print: ## the settings in force
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
-.PHONY: all corpus-tools tests-build test check-asan check-kill check-faults check-bitflips check-determinism fuzz fuzz-build \
+.PHONY: all corpus-tools tests-build test check-asan check-kill check-faults check-medium check-bitflips check-determinism fuzz fuzz-build \
 	test-live contract-record bench bench-gen demo lint format check-headers check-layers man-lint \
 	install install-man clean print help FORCE
