@@ -477,7 +477,7 @@ struct op_recipe {
 	const struct plan *plan;
 	uint8_t *kind;		 // of each operation
 	uint32_t *ordinal;	 // of each: which name of its list
-	uint32_t mean_per_mille; // mean spread of all rows
+	uint16_t *spread;	 // of each operation: balance_spread
 	uint32_t scale_1024;
 };
 
@@ -491,34 +491,38 @@ struct op_builder {
 	struct buf stack[FAULTS]; // of the operation at work
 };
 
-// An operation's mean row in thousandths of the recipe's: 750 to 1250.
-static uint32_t draw_spread(uint64_t seed, uint32_t operation)
+// What the mean row of each operation is in thousandths of the recipe's: 750 to 1250. How far it
+// is off is drawn; whether up or down is what brings the mean of all rows so far, popular
+// operations first, back to 1000. So the mean is the same for popular operations and rare ones,
+// wherever a line between them is drawn.
+static uint16_t *balance_spread(const struct plan *p, uint32_t operations)
 {
-	uint64_t bits = rng_draw(rng_mix(rng_key(seed, RNG_TEMPLATE, operation)), 0);
+	uint16_t *spread = mem_zalloc(operations, sizeof(*spread));
+	uint64_t rows = plan_recipe(p)->spans, seed = plan_recipe(p)->seed;
+	uint32_t shift = 0;
+	int64_t sum = 0; // of rows times thousandths
 
-	return 1000 - 10 * SPREAD_PCT + rng_below(bits, 20 * SPREAD_PCT + 1);
-}
-
-// Some operations have a fifth of all rows, so their spread is felt; it is taken out of all.
-static uint32_t mean_spread(const struct plan *p, uint32_t operations)
-{
-	uint64_t rows = plan_recipe(p)->spans, shift = 0, sum = 0;
-
-	while (rows >> shift > UINT64_C(1) << 40) // some sums would be too large
+	while (rows >> shift > UINT64_C(1) << 40) // the sum would be too large
 		shift++;
-	for (uint32_t i = 0; i < operations; i++)
-		sum += (plan_operation_rows(p, i) >> shift) *
-		       draw_spread(plan_recipe(p)->seed, i);
-	return (uint32_t)(sum / (rows >> shift));
+	for (uint32_t i = 0; i < operations; i++) {
+		uint64_t bits = rng_draw(rng_mix(rng_key(seed, RNG_TEMPLATE, i)), 0);
+		int64_t off = rng_below(bits, 10 * SPREAD_PCT + 1);
+		bool up = sum != 0 ? sum < 0 : (bits & 1) != 0;
+
+		off = up ? off : -off;
+		sum += off * (int64_t)(plan_operation_rows(p, i) >> shift);
+		spread[i] = (uint16_t)(1000 + off);
+	}
+	return spread;
 }
 
 // What the mean row of an operation is to be.
 static uint32_t target_bytes(const struct op_recipe *b, uint32_t operation)
 {
 	uint64_t scaled = (uint64_t)plan_recipe(b->plan)->row_bytes * b->scale_1024 *
-			  draw_spread(b->set->seed, operation);
+			  b->spread[operation];
 
-	return (uint32_t)(scaled / (UINT64_C(1024) * b->mean_per_mille));
+	return (uint32_t)(scaled / (UINT64_C(1024) * 1000));
 }
 
 // Leaves out or repeats spans until texts of some size make rows of `target` bytes; returns
@@ -735,7 +739,7 @@ static enum status build_operations(struct segment_set *s, const struct plan *pl
 			   .plan = plan,
 			   .kind = mem_alloc((size_t)count + 1),
 			   .ordinal = mem_alloc(((size_t)count + 1) * sizeof(uint32_t)),
-			   .mean_per_mille = mean_spread(plan, count),
+			   .spread = balance_spread(plan, count),
 			   .scale_1024 = scale_1024},
 		.builder = mem_zalloc(pool_slots(threads), sizeof(*j.builder)),
 		.operations = count,
@@ -764,6 +768,7 @@ static enum status build_operations(struct segment_set *s, const struct plan *pl
 	free(j.builder);
 	free(j.recipe.kind);
 	free(j.recipe.ordinal);
+	free(j.recipe.spread);
 	s->dict.template = j.list.v;
 	s->dict.template_count = (uint32_t)j.list.count;
 	s->dict.text = s->texts.v;

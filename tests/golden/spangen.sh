@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=bc1c8401d8d83a43a8837bc8563cee9e
+golden=a96432c58cddb67ea172205c1933b954
 
 digest() {
 	local dir=$1
