@@ -132,9 +132,10 @@ static void put_spans(struct block *b, const struct segment_layout *l)
 	}
 }
 
-// 16 bytes in the form of a random UUID (RFC 4122, version 4). Bytes 0-5, 14 and 15 are a
-// bijection of `number` (rng_mix is one), so ids of different numbers differ.
-static void put_raw_id(struct block *b, uint64_t seed, uint64_t number)
+// Ids of agents that have UUIDs. Two versions differ in a digit, and within each:
+//
+// version 4 (Node): bytes 0-5, 14 and 15 are a bijection of `number` (rng_mix is one).
+static void put_random_id(struct block *b, uint64_t seed, uint64_t number)
 {
 	uint64_t unique = rng_mix(number ^ rng_key(seed, RNG_THREAD, UINT64_MAX));
 	uint64_t rest = rng_draw(rng_key(seed, RNG_THREAD, UINT64_MAX - 1), number);
@@ -151,28 +152,74 @@ static void put_raw_id(struct block *b, uint64_t seed, uint64_t number)
 	buf_put(&b->id_value, id, sizeof(id));
 }
 
-// Segment id of a row, and for a root the trace id.
+// From the first day of the Gregorian calendar to 1970.
+#define UUID_CLOCK_MS INT64_C(12219292800000)
+
+// version 1 (Python): ten thousand ticks of a millisecond hold the row's sequence, which is a
+// permutation within a run of rows, and whether it is the trace's id; clock sequence and node
+// hold the number of the run, 14 bits and 24 (a row is below 2^40 + 2^20, so a run below 2^29).
+// What is left of the node is the container's, so a process has few nodes: one until 82 million
+// rows.
+static void put_time_id(struct block *b, int64_t time_ms, uint32_t instance, uint32_t sequence,
+			uint64_t run, bool is_trace)
+{
+	uint64_t ticks = (uint64_t)(time_ms + UUID_CLOCK_MS) * 10000 + 2 * sequence + is_trace;
+	uint64_t node = (run >> 14 & 0xffffff) ^ (instance * UINT64_C(0x9e3779b1) & 0xffffff);
+	uint8_t id[16];
+
+	for (size_t i = 0; i < 4; i++)
+		id[i] = (uint8_t)(ticks >> (24 - 8 * i));
+	id[4] = (uint8_t)(ticks >> 40);
+	id[5] = (uint8_t)(ticks >> 32);
+	id[6] = (uint8_t)(0x10 | (ticks >> 56 & 0x0f));
+	id[7] = (uint8_t)(ticks >> 48);
+	id[8] = (uint8_t)(0x80 | (run >> 8 & 0x3f));
+	id[9] = (uint8_t)run;
+	id[10] = 0x02;
+	id[11] = 0x42;
+	id[12] = 0xac;
+	id[13] = (uint8_t)(node >> 16);
+	id[14] = (uint8_t)(node >> 8);
+	id[15] = (uint8_t)node;
+	buf_put(&b->id_value, id, sizeof(id));
+}
+
+// Segment id of a row, and for a root the trace id. time_ms: start by the row's own clock.
 static void put_ids(const struct generator *g, struct block *b, const struct shape_row *row,
-		    uint64_t number)
+		    uint64_t number, int64_t time_ms)
 {
 	uint64_t seed = plan_recipe(g->plan)->seed;
-	uint64_t thread = rng_draw(rng_key(seed, RNG_THREAD, number), 0);
+	uint32_t sequence = g->sequence[number % SEQUENCES_MAX];
+	bool is_raw = g->dict->instance[row->instance].id_style == ID_RAW;
+	uint32_t ids = row->up == 0 ? 2 : 1;
+	uint64_t thread;
 
-	column32_put(&b->thread, rng_below(thread, THREADS_MAX));
-	column32_put(&b->sequence, g->sequence[number % SEQUENCES_MAX]);
-	if (g->dict->instance[row->instance].id_style != ID_RAW)
+	if (!is_raw) {
+		thread = rng_draw(rng_key(seed, RNG_THREAD, number), 0);
+		column32_put(&b->thread, rng_below(thread, THREADS_MAX));
+		column32_put(&b->sequence, sequence);
 		return;
-	put_raw_id(b, seed, 2 * number);
-	if (row->up == 0)
-		put_raw_id(b, seed, 2 * number + 1);
+	}
+	column32_put(&b->thread, 0);
+	column32_put(&b->sequence, 0);
+	for (uint32_t i = 0; i < ids; i++) {
+		if (plan_service_language(g->plan, row->service) == LANGUAGE_NODE)
+			put_random_id(b, seed, 2 * number + i);
+		else
+			put_time_id(b, time_ms, row->instance, sequence, number / SEQUENCES_MAX,
+				    i == 1);
+	}
 }
 
 static void put_trace(const struct generator *g, struct generator_scratch *s,
 		      const struct shape_row *rows, uint64_t first_row, uint32_t size,
-		      struct block *b)
+		      uint64_t root_ms, struct block *b)
 {
+	int64_t root_time_ms = plan_recipe(g->plan)->base_epoch_ms + (int64_t)root_ms;
+
 	for (uint32_t i = 0; i < size; i++) {
 		const struct segment_layout *l = s->layout[i];
+		int32_t skew_ms = g->dict->instance[rows[i].instance].clock_skew_ms;
 		struct segment_row row = {
 			.number = first_row + i,
 			.operation = rows[i].operation,
@@ -189,7 +236,7 @@ static void put_trace(const struct generator *g, struct generator_scratch *s,
 		column32_put(&b->start_ms, (uint32_t)pb_zigzag(s->start_ms[i]));
 		column32_put(&b->latency_ms, l->latency_ms);
 		column32_put(&b->is_error, rows[i].is_error);
-		put_ids(g, b, &rows[i], first_row + i);
+		put_ids(g, b, &rows[i], first_row + i, root_time_ms + s->start_ms[i] + skew_ms);
 		put_spans(b, l);
 		segment_holes(g->segments, &row, l, b);
 	}
@@ -228,7 +275,7 @@ static uint32_t put_traces(const struct generator *g, struct generator_scratch *
 		column64_put(&b->trace_start_ms,
 			     s->starts[t] - (t == first ? 0 : s->starts[t - 1]));
 		lay_out_trace(g, s, &s->rows[at], pb->first_row + at, size);
-		put_trace(g, s, &s->rows[at], pb->first_row + at, size, b);
+		put_trace(g, s, &s->rows[at], pb->first_row + at, size, s->starts[t], b);
 		widen(g, s, &s->rows[at], size, s->starts[t], h);
 		at += size;
 	}

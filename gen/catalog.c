@@ -324,16 +324,86 @@ static void mq_name(struct op_text *o, enum op_kind kind, uint32_t ordinal, uint
 	snprintf(o->name, sizeof(o->name), "RocketMQ/%.80s/Consumer", o->topic);
 }
 
-void catalog_operation(struct op_text *out, enum op_kind kind, uint32_t ordinal, uint64_t seed)
+enum op_names catalog_names_of(enum op_kind kind, enum language language)
+{
+	if (kind == OP_KAFKA || kind == OP_ROCKETMQ)
+		return NAMES_MQ;
+	return kind == OP_HTTP && language <= LANGUAGE_GO ? NAMES_HTTP : NAMES_RPC;
+}
+
+// These agents name an entry by the path as it came, so paths have no ids: the entity, then
+// what is to be done.
+static void plain_http_name(struct op_text *o, enum language language, uint32_t ordinal,
+			    uint64_t seed)
+{
+	uint32_t noun_count = ARRAY_LEN(nouns), verb_count = ARRAY_LEN(verbs), round, v;
+	const char *noun;
+
+	v = shuffled(ordinal, ENTITY_COUNT * verb_count * noun_count, seed, RNG_OPERATION,
+		     OP_DUBBO, &round);
+	noun = nouns[v % noun_count];
+	o->entity = v / noun_count / verb_count;
+	snprintf(o->verb, sizeof(o->verb), "POST");
+	snprintf(o->path, sizeof(o->path), "/api/v%u/%s/%s%s%s", round + 1,
+		 catalog_entities[o->entity].plural, verbs[v / noun_count % verb_count],
+		 noun[0] != 0 ? "-" : "", noun);
+	for (char *c = o->path; *c != 0; c++) {
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	}
+	snprintf(o->url, sizeof(o->url), "%.159s", o->path);
+	snprintf(o->name, sizeof(o->name), "%s%.140s", language == LANGUAGE_NODE ? "POST:" : "",
+		 o->path);
+}
+
+// /orders/{orderId} as a router of Go's names it: /orders/:orderId.
+static void go_http_name(struct op_text *o)
+{
+	char *to = o->name;
+
+	for (const char *from = o->name; *from != 0; from++) {
+		if (*from != '}')
+			*to++ = *from == '{' ? ':' : *from;
+	}
+	*to = 0;
+}
+
+// acme.order.v1.OrderService.CreateOrder as Python's agent has it.
+static void python_grpc_name(struct op_text *o)
+{
+	char *dot;
+
+	snprintf(o->name, sizeof(o->name), "/%.149s", o->method);
+	dot = strrchr(o->name, '.');
+	if (dot != NULL)
+		*dot = '/';
+}
+
+static void http_operation(struct op_text *out, enum language language, uint32_t ordinal,
+			   uint64_t seed)
+{
+	if (catalog_names_of(OP_HTTP, language) == NAMES_RPC) {
+		plain_http_name(out, language, ordinal, seed);
+		return;
+	}
+	http_name(out, ordinal, seed);
+	if (language == LANGUAGE_GO)
+		go_http_name(out);
+}
+
+void catalog_operation(struct op_text *out, enum op_kind kind, enum language language,
+		       uint32_t ordinal, uint64_t seed)
 {
 	memset(out, 0, sizeof(*out));
 	switch (kind) {
 	case OP_HTTP:
-		http_name(out, ordinal, seed);
+		http_operation(out, language, ordinal, seed);
 		break;
 	case OP_DUBBO:
 	case OP_GRPC:
 		rpc_name(out, kind, ordinal, seed);
+		if (language == LANGUAGE_PYTHON)
+			python_grpc_name(out);
 		break;
 	case OP_KAFKA:
 	case OP_ROCKETMQ:

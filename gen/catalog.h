@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What segments talk about: names of services, operations, tables and classes, SQL texts and
-// exception stacks. Pure: every text follows from a key. Which template a text ends up in is
-// segment_template's, how long it should be is segment_dict's.
+// exception stacks, in the style of each language. Pure: every text follows from a key. Which
+// template a text ends up in is segment_template's, how long it should be is segment_dict's.
 #ifndef GEN_CATALOG_H
 #define GEN_CATALOG_H
 
 #include "common/buf.h"
 #include "common/rng.h"
+#include "gen/plan.h"
 
 // A run of draws for one text: the n-th call takes the n-th draw of the key.
 struct dice {
@@ -86,15 +87,20 @@ struct op_text {
 	uint32_t entity;
 	char name[OP_TEXT_MAX];	  // operation name, at most 150 bytes
 	char verb[8];		  // HTTP: method
-	char path[OP_TEXT_MAX];	  // HTTP: /api/v1/orders/{orderId}
+	char path[OP_TEXT_MAX];	  // HTTP: /api/v1/orders/{orderId}; a Python or Node service
+				  // has no ids in its paths
 	char url[OP_TEXT_MAX];	  // HTTP: the path with number holes
 	char method[OP_TEXT_MAX]; // RPC: com.acme.order.OrderService.createOrder
 	char topic[OP_TEXT_MAX];  // MQ
 };
 
-// The ordinal-th operation of a kind; OP_DUBBO and OP_GRPC share ordinals, so do OP_KAFKA and
-// OP_ROCKETMQ. Names are distinct for distinct (kind, ordinal).
-void catalog_operation(struct op_text *out, enum op_kind kind, uint32_t ordinal, uint64_t seed);
+// Operations that count their ordinals together.
+enum op_names { NAMES_HTTP, NAMES_RPC, NAMES_MQ, NAMES_COUNT };
+enum op_names catalog_names_of(enum op_kind kind, enum language language);
+// The ordinal-th operation of its catalog_names_of, named as services of the language name it.
+// Names are distinct.
+void catalog_operation(struct op_text *out, enum op_kind kind, enum language language,
+		       uint32_t ordinal, uint64_t seed);
 
 // Java method names of an entity: "createOrder", 12 of them.
 void catalog_method(struct buf *out, uint32_t entity, struct dice *d);
@@ -132,5 +138,18 @@ struct exception catalog_exception(enum fault fault, struct dice *d);
 // `kind`.
 void catalog_stack(struct buf *out, struct exception x, enum fault fault, enum op_kind kind,
 		   uint32_t entity, struct dice *d);
+
+// The text of an error as Go has it; a static string.
+const char *catalog_go_error(enum fault fault, struct dice *d);
+// Appends Python's traceback, the innermost frame last. entry: component of the entry span,
+// which sees the server's frames too; 0 for other spans.
+void catalog_python_traceback(struct buf *out, enum fault fault, uint32_t entry,
+			      uint32_t entity, struct dice *d);
+// Appends V8's stack. status: of a failed HTTP call.
+void catalog_node_stack(struct buf *out, enum fault fault, const char *status, uint32_t entity,
+			struct dice *d);
+// A method of an entity in Go, Python or Node.
+void catalog_other_method(struct buf *out, enum language language, uint32_t entity,
+			  struct dice *d);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The joint table is a sum of slices. A slice has a fair share of every quota and is filled by
-// the north-west-corner rule: services and operations stand in layer order, and each pair gets
-// what both still have.
+// the north-west-corner rule: services and operations stand in the order of their groups, and
+// each pair gets what both still have.
 //
 //	            op a   op b   op c
 //	service 1    40     10               50
@@ -54,8 +54,8 @@ static uint32_t log2_floor(uint64_t v)
 	return v == 0 ? 0 : 63u - (uint32_t)__builtin_clzll(v);
 }
 
-// The order of a walk: services by (layer, rank); operations the same in slice 0, later by
-// (layer, size class, draw), where a class spans a factor of four.
+// The order of a walk: services by (group, rank); operations the same in slice 0, later by
+// (group, size class, draw), where a class spans a factor of four.
 static uint32_t *order_items(const struct joint_side *side, uint64_t seed, uint32_t slice)
 {
 	struct walk_item *item = mem_alloc(side->count * sizeof(*item) + 1);
@@ -63,7 +63,7 @@ static uint32_t *order_items(const struct joint_side *side, uint64_t seed, uint3
 	uint64_t key = rng_key(seed, RNG_QUOTA, slice);
 
 	for (uint32_t i = 0; i < side->count; i++) {
-		uint64_t k = (uint64_t)side->layer[i] << 60;
+		uint64_t k = (uint64_t)side->group[i] << 59;
 
 		if (slice > 0) {
 			k |= (uint64_t)(63 - log2_floor(side->rows[i])) / 2 << 54;
@@ -207,15 +207,21 @@ static void builder_init(struct builder *b, uint64_t seed, const struct joint_si
 
 	*b = (struct builder){.services = services, .operations = operations, .seed = seed};
 	for (uint32_t axis = 0; axis < 2; axis++) {
+		uint32_t *order = order_items(side[axis], seed, 0);
 		uint64_t sum = 0;
 
+		// In the order of the groups, so a class has the same stretch of both axes, and
+		// the same part of it in every slice.
 		b->first[axis] = mem_alloc(side[axis]->count * sizeof(*b->first[axis]) + 1);
 		for (uint32_t i = 0; i < side[axis]->count; i++) {
-			b->first[axis][i] = sum;
-			sum += side[axis]->rows[i];
+			b->first[axis][order[i]] = sum;
+			sum += side[axis]->rows[order[i]];
 		}
+		if (axis == 0)
+			b->service_walk = order;
+		else
+			b->operation_walk[0] = order;
 	}
-	b->service_walk = order_items(services, seed, 0);
 	b->service_first = mem_alloc((services->count + 1) * sizeof(*b->service_first));
 }
 

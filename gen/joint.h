@@ -6,10 +6,15 @@
 
 #include "common/base.h"
 
+// Items of one class meet only items of the same class when the rows of the class are as many
+// on both sides. Groups of a class follow one another and may overlap a little.
+#define JOINT_CLASS_GROUPS 8u
+#define JOINT_GROUPS 32u
+
 // What the table is made of; arrays are borrowed during joint_init.
 struct joint_side {
 	const uint64_t *rows; // quota of each item
-	const uint8_t *layer; // of each item
+	const uint8_t *group; // of each item: JOINT_CLASS_GROUPS groups make a class
 	uint32_t count;
 };
 

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/rng.h"
 #include "gen/joint.h"
+#include "gen/languages.h"
 #include "gen/quota.h"
 
 // Sizes of one kind of group; groups differ by at most one row, and the last may be shorter.
@@ -22,8 +23,8 @@ struct group_sizes {
 
 struct plan {
 	struct recipe recipe;
-	uint64_t *service_rows, *operation_rows; // by rank = index
-	uint8_t *service_layer, *operation_layer;
+	uint64_t *service_rows, *operation_rows;  // by rank = index
+	uint8_t *service_group, *operation_group; // group_of
 	uint32_t *service_operations;
 	uint64_t *service_start;  // first unit of each service in the joint table, services + 1
 	uint32_t *first_instance; // services + 1
@@ -173,28 +174,19 @@ static void assign_service_layers(struct plan *p)
 
 		while (pct >= layer_end_pct[layer])
 			layer++;
-		p->service_layer[i] = layer;
+		p->service_group[i] = layer;
 	}
 }
 
-// In rank order, each to the layer that lacks most rows: layers end within a few of the rarest
-// operations of what their services have.
-static void assign_operation_layers(struct plan *p)
+static void assign_groups(struct plan *p)
 {
-	int64_t lack[LAYER_COUNT] = {0};
+	struct language_side services = {p->service_rows, p->service_group,
+					 (uint32_t)p->recipe.services};
+	struct language_side operations = {p->operation_rows, p->operation_group,
+					   (uint32_t)p->recipe.operations};
 
-	for (uint64_t i = 0; i < p->recipe.services; i++)
-		lack[p->service_layer[i]] += (int64_t)p->service_rows[i];
-	for (uint64_t i = 0; i < p->recipe.operations; i++) {
-		uint8_t layer = 0;
-
-		for (uint8_t l = 1; l < LAYER_COUNT; l++) {
-			if (lack[l] > lack[layer])
-				layer = l;
-		}
-		lack[layer] -= (int64_t)p->operation_rows[i];
-		p->operation_layer[i] = layer;
-	}
+	assign_service_layers(p);
+	languages_assign(&services, &operations);
 }
 
 static void split_instances(struct plan *p)
@@ -246,7 +238,8 @@ static uint32_t draw_callees(const struct plan *p, uint32_t service, uint32_t li
 			u64_mul_div(rng_draw(key, n) >> 1, p->joint.rows, UINT64_C(1) << 63);
 		uint32_t callee = joint_at(&p->joint, unit)->service;
 
-		if (p->service_layer[callee] > p->service_layer[service] &&
+		if (group_layer(p->service_group[callee]) >
+			    group_layer(p->service_group[service]) &&
 		    !is_listed(list, count, callee))
 			list[count++] = callee;
 	}
@@ -261,7 +254,7 @@ static void solve_callees(struct plan *p)
 	for (uint32_t i = 0; i < services; i++) {
 		uint32_t count = 0;
 
-		if (p->service_layer[i] + 1u < LAYER_COUNT)
+		if (group_layer(p->service_group[i]) + 1u < LAYER_COUNT)
 			count = draw_callees(p, i, list);
 		p->first_callee[i + 1] = p->first_callee[i] + count;
 		for (uint32_t k = 0; k < count; k++) {
@@ -323,13 +316,12 @@ static enum status solve_joint(struct plan *p, struct err *e)
 			       p->operation_rows, e);
 	if (s != OK)
 		return s;
-	assign_service_layers(p);
-	assign_operation_layers(p);
+	assign_groups(p);
 	split_instances(p);
 	joint_init(
 		&p->joint, r->seed,
-		&(struct joint_side){p->service_rows, p->service_layer, (uint32_t)r->services},
-		&(struct joint_side){p->operation_rows, p->operation_layer,
+		&(struct joint_side){p->service_rows, p->service_group, (uint32_t)r->services},
+		&(struct joint_side){p->operation_rows, p->operation_group,
 				     (uint32_t)r->operations});
 	assert(p->joint.rows == r->spans);
 	count_operations(p);
@@ -357,7 +349,7 @@ enum status plan_new(struct plan **out, const struct recipe *r, struct err *e)
 	p = mem_zalloc(1, sizeof(*p));
 	p->recipe = *r;
 	p->service_rows = mem_zalloc((size_t)r->services, sizeof(*p->service_rows));
-	p->service_layer = mem_zalloc((size_t)r->services, sizeof(*p->service_layer));
+	p->service_group = mem_zalloc((size_t)r->services, sizeof(*p->service_group));
 	p->service_operations = mem_zalloc((size_t)r->services, sizeof(*p->service_operations));
 	p->first_callee = mem_zalloc((size_t)(r->services + 1), sizeof(*p->first_callee));
 	p->callee = mem_zalloc((size_t)(r->services * CALLEES_MAX), sizeof(*p->callee));
@@ -365,7 +357,7 @@ enum status plan_new(struct plan **out, const struct recipe *r, struct err *e)
 	p->service_start = mem_zalloc((size_t)(r->services + 1), sizeof(*p->service_start));
 	p->first_instance = mem_zalloc((size_t)(r->services + 1), sizeof(*p->first_instance));
 	p->operation_rows = mem_zalloc((size_t)r->operations, sizeof(*p->operation_rows));
-	p->operation_layer = mem_zalloc((size_t)r->operations, sizeof(*p->operation_layer));
+	p->operation_group = mem_zalloc((size_t)r->operations, sizeof(*p->operation_group));
 	rng_perm_init(&p->row_perm, r->spans, r->seed, RNG_ROW_PERMUTE, 0);
 	s = solve_sizes(p, e);
 	if (s == OK)
@@ -384,7 +376,7 @@ void plan_free(struct plan *p)
 		return;
 	joint_deinit(&p->joint);
 	free(p->service_rows);
-	free(p->service_layer);
+	free(p->service_group);
 	free(p->service_operations);
 	free(p->service_start);
 	free(p->first_instance);
@@ -392,7 +384,7 @@ void plan_free(struct plan *p)
 	free(p->callee);
 	free(p->callee_bits);
 	free(p->operation_rows);
-	free(p->operation_layer);
+	free(p->operation_group);
 	free(p);
 }
 
@@ -403,12 +395,22 @@ const struct recipe *plan_recipe(const struct plan *p)
 
 uint32_t plan_service_layer(const struct plan *p, uint32_t service)
 {
-	return p->service_layer[service];
+	return group_layer(p->service_group[service]);
 }
 
 uint32_t plan_operation_layer(const struct plan *p, uint32_t operation)
 {
-	return p->operation_layer[operation];
+	return group_layer(p->operation_group[operation]);
+}
+
+enum language plan_service_language(const struct plan *p, uint32_t service)
+{
+	return group_language(p->service_group[service]);
+}
+
+enum language plan_operation_language(const struct plan *p, uint32_t operation)
+{
+	return group_language(p->operation_group[operation]);
 }
 
 uint64_t plan_operation_rows(const struct plan *p, uint32_t operation)

@@ -11,6 +11,12 @@
 #define LAYER_COUNT 5u // 0 gateway, 1 API, 2 domain, 3 shared, 4 leaf
 #define CALLEES_MAX 12u
 
+// Which agent a service has. Operations have the language of the services that serve them.
+enum language { LANGUAGE_JAVA, LANGUAGE_GO, LANGUAGE_PYTHON, LANGUAGE_NODE, LANGUAGE_COUNT };
+
+// Agents whose ids are random are at most so much of the rows.
+#define RANDOM_ID_PCT 15u
+
 struct plan;
 
 // What the tables are made for.
@@ -32,6 +38,9 @@ struct zipf_law plan_operation_law(const struct recipe *r);
 uint32_t plan_service_layer(const struct plan *p, uint32_t service); // 0..4
 uint32_t plan_operation_layer(const struct plan *p,
 			      uint32_t operation); // layer of the services that serve it
+// Every row's operation has the language of its service.
+enum language plan_service_language(const struct plan *p, uint32_t service);
+enum language plan_operation_language(const struct plan *p, uint32_t operation);
 uint64_t plan_operation_rows(const struct plan *p, uint32_t operation); // exact number of rows
 uint64_t plan_service_rows(const struct plan *p, uint32_t service);
 uint32_t plan_instance_service(const struct plan *p,

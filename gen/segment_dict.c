@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/pool.h"
-#include "gen/segment_private.h"
+#include "gen/template_agents.h"
 
 // ---- Services and instances ----------------------------------------------------------------
 
@@ -30,6 +30,7 @@ static struct view text_put(struct segment_set *s, struct buf *text)
 
 static void build_services(struct segment_set *s, const struct plan *p, uint32_t count)
 {
+	static const char *const port[LANGUAGE_COUNT] = {"8080", "8080", "8000", "3000"};
 	uint32_t rank[LAYER_COUNT] = {0};
 	struct buf text;
 
@@ -42,11 +43,15 @@ static void build_services(struct segment_set *s, const struct plan *p, uint32_t
 		out->layer = plan_service_layer(p, i);
 		catalog_service_name(&text, out->layer, rank[out->layer]++, s->seed);
 		out->name = text_put(s, &text);
-		buf_printf(&text, "%.*s.prod.svc:8080", (int)out->name.size, out->name.data);
+		buf_printf(&text, "%.*s.prod.svc:%s", (int)out->name.size, out->name.data,
+			   port[plan_service_language(p, i)]);
 		out->peer = text_put(s, &text);
 	}
 	buf_free(&text);
 }
+
+// Go's agent counts from the last day but one of 1899.
+#define GO_CLOCK_MS INT64_C(2211753600000)
 
 static int32_t draw_skew_ms(struct dice *d)
 {
@@ -74,30 +79,59 @@ static void put_pod_name(struct buf *out, const struct service *service, uint64_
 		buf_put_u8(out, (uint8_t)alphabet[v % 27]);
 }
 
-static void build_instance(struct segment_set *s, uint32_t index, uint32_t ordinal,
-			   struct buf *text)
+// What an agent calls its process when nobody gave it a name. Names of a service are distinct:
+// rng_mix is a bijection, and the rest of Python's is one of the process's.
+static void put_process_name(struct buf *out, enum language language,
+			     const struct service *service, uint64_t service_key,
+			     uint32_t ordinal, struct dice *d)
+{
+	uint64_t unique = rng_mix(service_key + ordinal);
+	uint64_t more = rng_draw(d->key, d->n++);
+
+	if (language == LANGUAGE_NODE) { // the name of its host, which is a pod
+		put_pod_name(out, service, service_key, ordinal);
+	} else if (language == LANGUAGE_PYTHON) { // UUID, version 1
+		buf_printf(out, "%08x%04x1%03x%04x0242ac%02x%04x",
+			   (unsigned)(unique & 0xffffffff), (unsigned)(unique >> 32 & 0xffff),
+			   (unsigned)(more & 0xfff), (unsigned)(0x8000 | (more >> 12 & 0x3fff)),
+			   (unsigned)(more >> 26 & 0xff), (unsigned)(unique >> 48));
+	} else {
+		uint32_t ip[3];
+
+		for (int i = 0; i < 3; i++)
+			ip[i] = dice_below(d, 254) + 1;
+		// The process's own UUID is another than that of its ids.
+		buf_printf(out, "%016llx%016llx@10.%u.%u.%u", (unsigned long long)unique,
+			   (unsigned long long)more, ip[0], ip[1], ip[2]);
+	}
+}
+
+static void build_instance(struct segment_set *s, enum language language, uint32_t index,
+			   uint32_t ordinal, struct buf *text)
 {
 	struct instance *out = &s->dict.instance[index];
 	struct dice d = {.key = rng_key(s->seed, RNG_INSTANCE, index)};
 	uint64_t service_key = rng_key(s->seed, RNG_SERVICE, out->service);
-	uint32_t ip[3];
+	const struct service *service = &s->dict.service[out->service];
 
-	// Two different instances differ in the first half: rng_mix is a bijection.
-	buf_printf(text, "%016llx%016llx",
-		   (unsigned long long)rng_mix(rng_key(s->seed, RNG_INSTANCE, 0) + index),
-		   (unsigned long long)rng_draw(d.key, d.n++));
-	out->id_prefix = text_put(s, text);
-	out->clock_skew_ms = draw_skew_ms(&d);
-	for (int i = 0; i < 3; i++)
-		ip[i] = dice_below(&d, 254) + 1;
-	if (service_key % 2 == 0) {
-		put_pod_name(text, &s->dict.service[out->service], service_key, ordinal);
+	out->id_prefix = VIEW("");
+	if (language == LANGUAGE_JAVA || language == LANGUAGE_GO) {
+		// Two different instances differ in the first half: rng_mix is a bijection.
+		buf_printf(
+			text, "%016llx%016llx",
+			(unsigned long long)rng_mix(rng_key(s->seed, RNG_INSTANCE, 0) + index),
+			(unsigned long long)rng_draw(d.key, d.n++));
+		out->id_prefix = text_put(s, text);
 	} else {
-		// The process's own UUID is another than that of its ids.
-		buf_printf(text, "%016llx%016llx@10.%u.%u.%u",
-			   (unsigned long long)rng_mix(service_key + ordinal),
-			   (unsigned long long)rng_draw(d.key, d.n++), ip[0], ip[1], ip[2]);
+		out->id_style = ID_RAW;
 	}
+	if (language == LANGUAGE_GO)
+		out->id_clock_ms = GO_CLOCK_MS;
+	out->clock_skew_ms = draw_skew_ms(&d);
+	if (service_key % 2 == 0)
+		put_pod_name(text, service, service_key, ordinal);
+	else
+		put_process_name(text, language, service, service_key, ordinal, &d);
 	out->name = text_put(s, text);
 }
 
@@ -115,18 +149,44 @@ static void build_instances(struct segment_set *s, const struct plan *p, uint32_
 			ordinal++;
 		else
 			ordinal = 0;
-		build_instance(s, i, ordinal, &text);
+		build_instance(s, plan_service_language(p, s->dict.instance[i].service), i,
+			       ordinal, &text);
 	}
 	buf_free(&text);
 }
 
 // ---- Words and components ------------------------------------------------------------------
 
-// Components of entries by op_kind, the second HTTP server last.
-static const char *const entry_components[] = {
-	"SpringMVC", "Dubbo", "GRPC", "kafka-consumer", "rocketMQ-consumer", "Tomcat"};
-static const uint32_t entry_component_ids[] = {14, 3, 23, 41, 39, 1};
-#define TOMCAT 5u
+// Components of entries. The first are Java's by op_kind, then its second HTTP server.
+static const struct {
+	const char *name;
+	uint32_t id;
+} entry_components[] = {
+	{"SpringMVC", 14},	   {"Dubbo", 3},    {"GRPC", 23},     {"kafka-consumer", 41},
+	{"rocketMQ-consumer", 39}, {"Tomcat", 1},   {"Gin", 5006},    {"GoHttpServer", 5004},
+	{"FastAPI", 7014},	   {"Flask", 7001}, {"Django", 7004}, {"Express", 4002},
+};
+enum { TOMCAT = 5, GIN, GO_HTTP_SERVER, FASTAPI, FLASK, DJANGO, EXPRESS };
+
+// Index of what serves an operation; draw: below 100.
+static uint32_t entry_component(const struct op_context *c, uint32_t draw)
+{
+	if (c->kind != OP_HTTP)
+		return c->kind;
+	switch (c->language) {
+	case LANGUAGE_GO:
+		// The plain server has no names for the parts of a path.
+		return draw < 50 && strchr(c->text->path, '{') == NULL ? GO_HTTP_SERVER : GIN;
+	case LANGUAGE_PYTHON:
+		return draw < 45 ? FASTAPI : draw < 80 ? FLASK : DJANGO;
+	case LANGUAGE_NODE:
+		return EXPRESS;
+	case LANGUAGE_JAVA:
+	case LANGUAGE_COUNT:
+		break;
+	}
+	return draw < 20 ? TOMCAT : OP_HTTP;
+}
 
 static void build_lists(struct segment_set *s)
 {
@@ -135,7 +195,7 @@ static void build_lists(struct segment_set *s)
 	s->dict.component_count = ARRAY_LEN(entry_components);
 	s->dict.component = list_new(s, s->dict.component_count, sizeof(struct view));
 	for (uint32_t i = 0; i < s->dict.component_count && !s->failed; i++)
-		s->dict.component[i] = view_of(entry_components[i]);
+		s->dict.component[i] = view_of(entry_components[i].name);
 	s->dict.word_count = catalog_word_count + catalog_names(s->cardinality);
 	s->dict.word = list_new(s, s->dict.word_count, sizeof(struct view));
 	buf_init_own(&text, KIB);
@@ -166,12 +226,15 @@ static void add_unit(struct op_plan *p, enum slot_kind kind, uint32_t chance, ui
 	add_slot(p, kind, 1);
 }
 
-// A statement, alone or with what an ORM or a pool puts around it.
-static void add_database(struct op_plan *p, uint32_t chance, uint32_t again, struct dice *d)
+// A statement, alone or with what an ORM or a pool of Java's puts around it.
+static void add_database(struct op_plan *p, enum language language, uint32_t chance,
+			 uint32_t again, struct dice *d)
 {
 	uint32_t style = dice_below(d, 100);
 
-	if (style < 28) {
+	if (language != LANGUAGE_JAVA) {
+		add_unit(p, SLOT_DB, chance, again);
+	} else if (style < 28) {
 		add_unit(p, SLOT_MYBATIS, chance, again);
 		add_slot(p, SLOT_DB, 2);
 	} else if (style < 42) {
@@ -191,7 +254,29 @@ static void count_required(struct op_plan *p)
 	}
 }
 
-static void compose(struct op_plan *p, struct dice *d)
+// The span that some operations have besides.
+static void add_extra(struct op_plan *p, enum language language, uint32_t draw)
+{
+	if (language == LANGUAGE_GO) {
+		if (draw < 15)
+			add_unit(p, SLOT_MONGO, 140, 40);
+		else if (draw < 55)
+			add_unit(p, SLOT_TX, 160, 0);
+		return;
+	}
+	if (draw < 12 && language != LANGUAGE_NODE)
+		add_unit(p, SLOT_SEARCH, 128, 0);
+	else if (draw < 24)
+		add_unit(p, SLOT_MONGO, 140, 40);
+	else if (language != LANGUAGE_JAVA)
+		return;
+	else if (draw < 45)
+		add_unit(p, SLOT_TX, 160, 0);
+	else if (draw < 80)
+		add_unit(p, SLOT_JSON, 150, 0);
+}
+
+static void compose(struct op_plan *p, enum language language, struct dice *d)
 {
 	bool business_fault = dice_percent(d, 30);
 	uint32_t extra, chance;
@@ -200,17 +285,10 @@ static void compose(struct op_plan *p, struct dice *d)
 	chance = 150 + dice_below(d, 140);
 	add_unit(p, SLOT_CACHE, chance > 256 ? 256 : chance, 50);
 	p->fail_unit = business_fault ? 0 : p->unit_count;
-	add_database(p, 256, 95, d);
-	add_database(p, 125, 70, d);
+	add_database(p, language, 256, 95, d);
+	add_database(p, language, 125, 70, d);
 	extra = dice_below(d, 100);
-	if (extra < 12)
-		add_unit(p, SLOT_SEARCH, 128, 0);
-	else if (extra < 24)
-		add_unit(p, SLOT_MONGO, 140, 40);
-	else if (extra < 45)
-		add_unit(p, SLOT_TX, 160, 0);
-	else if (extra < 80)
-		add_unit(p, SLOT_JSON, 150, 0);
+	add_extra(p, language, extra);
 	p->inner_max = INNER_USUAL;
 	count_required(p);
 	while (p->required < INNER_MIN) {
@@ -219,7 +297,7 @@ static void compose(struct op_plan *p, struct dice *d)
 	}
 }
 
-static enum op_kind draw_kind(uint32_t layer, struct dice *d)
+static enum op_kind draw_kind(enum language language, uint32_t layer, struct dice *d)
 {
 	// Percent of HTTP and RPC by layer; the rest are consumers.
 	static const uint32_t http[LAYER_COUNT] = {100, 76, 36, 26, 40};
@@ -228,10 +306,14 @@ static enum op_kind draw_kind(uint32_t layer, struct dice *d)
 	uint32_t v = dice_below(d, 100);
 	bool second = dice_percent(d, 45);
 
-	if (v < http[l])
+	// Node's agent knows no other servers, Dubbo is Java's, and of consumers Go's agent
+	// names no groups with Kafka, and Python's knows no RocketMQ.
+	if (v < http[l] || language == LANGUAGE_NODE)
 		return OP_HTTP;
 	if (v < http[l] + rpc[l])
-		return second ? OP_DUBBO : OP_GRPC;
+		return second && language == LANGUAGE_JAVA ? OP_DUBBO : OP_GRPC;
+	if (language != LANGUAGE_JAVA)
+		return language == LANGUAGE_GO ? OP_ROCKETMQ : OP_KAFKA;
 	return second ? OP_ROCKETMQ : OP_KAFKA;
 }
 
@@ -240,7 +322,6 @@ static enum op_kind draw_kind(uint32_t layer, struct dice *d)
 #define SPREAD_PCT 25u	  // an operation's mean row is within +- of the recipe's
 #define HEADER_BYTES 168u // of a blob: ids and names
 #define COLUMN_BYTES 330u // text of the ten columns
-#define CALL_BYTES 233u	  // calls of a mean row, errors among them
 #define PROBE_TEXT 900u
 #define TEXT_LEAST 120u
 #define TEXT_MOST 1960u
@@ -258,6 +339,27 @@ static bool has_text(const struct slot *slot)
 	return slot->kind == SLOT_DB || slot->kind == SLOT_SEARCH;
 }
 
+// What callers in a language write; nothing of its own where another language writes the same.
+static void build_calls(struct template_list *l, struct op_plan *p, const struct op_context *c,
+			enum language caller, size_t first)
+{
+	uint32_t variants = caller == LANGUAGE_JAVA ? p->call_variants : 1;
+
+	if (caller != LANGUAGE_JAVA && agent_calls_alike(c->kind, caller - 1, caller)) {
+		p->call_first[caller] = p->call_first[caller - 1];
+		p->call_error[caller] = p->call_error[caller - 1];
+		return;
+	}
+	p->call_first[caller] = (uint16_t)(l->count - first);
+	for (uint32_t v = 0; v < variants; v++)
+		template_call(l, c, caller, v, false);
+	p->call_error[caller] = 0;
+	if (!p->async) {
+		p->call_error[caller] = (uint16_t)(l->count - first);
+		template_call(l, c, caller, 0, true);
+	}
+}
+
 // All templates of an operation, in the order of their numbers. Where only sizes are wanted one
 // variant speaks for all: they have texts of the same length.
 static void build_templates(struct template_list *l, struct op_plan *p,
@@ -268,16 +370,10 @@ static void build_templates(struct template_list *l, struct op_plan *p,
 
 	z->entry = template_entry(l, c, false);
 	z->entry_error = template_entry(l, c, true);
-	p->call_first = (uint16_t)(l->count - first);
 	p->call_variants = c->kind == OP_HTTP && !c->feign && c->variants > 1 ? 2 : 1;
-	// What calls take is CALL_BYTES in every operation.
-	for (uint32_t v = 0; v < p->call_variants && !l->measures; v++)
-		template_call(l, c, v, false);
-	p->call_error = 0;
-	if (!p->async && !l->measures) {
-		p->call_error = (uint16_t)(l->count - first);
-		template_call(l, c, 0, true);
-	}
+	// What calls take is segment_call_bytes's, whatever the operation.
+	for (enum language i = LANGUAGE_JAVA; i < LANGUAGE_COUNT && !l->measures; i++)
+		build_calls(l, p, c, i, first);
 	for (uint32_t i = 0; i < p->slot_count; i++) {
 		struct slot *slot = &p->slot[i];
 		bool fails = i >= fail->first_slot &&
@@ -322,10 +418,10 @@ struct volume {
 };
 
 static struct volume measure_rows(const struct op_plan *p, const uint32_t count[OP_SLOTS_MAX],
-				  const struct sizes *z)
+				  const struct sizes *z, uint32_t call_bytes)
 {
 	struct volume v = {
-		(uint64_t)(HEADER_BYTES + COLUMN_BYTES + CALL_BYTES + z->entry) * TRIALS, 0};
+		(uint64_t)(HEADER_BYTES + COLUMN_BYTES + call_bytes + z->entry) * TRIALS, 0};
 
 	v.bytes += (uint64_t)(z->entry_error - z->entry) * TRIALS / 20; // 5 % error rows
 	for (uint32_t i = 0; i < p->slot_count; i++) {
@@ -431,9 +527,7 @@ static void grow(struct op_plan *p, const struct sizes *z, struct volume v, uint
 static void draw_context(struct op_context *c, struct op_plan *p, struct dice *d,
 			 uint32_t variants)
 {
-	bool tomcat = dice_percent(d, 20);
-	uint32_t component = c->kind == OP_HTTP && tomcat ? TOMCAT : c->kind;
-
+	c->entry = entry_component(c, dice_below(d, 100));
 	c->postgresql = dice_percent(d, 35);
 	c->lettuce = dice_percent(d, 50);
 	c->feign = dice_percent(d, 45);
@@ -442,8 +536,7 @@ static void draw_context(struct op_context *c, struct op_plan *p, struct dice *d
 	c->http_headers = dice_percent(d, 40);
 	c->entry_log = dice_percent(d, 85);
 	c->call_log = dice_percent(d, 50);
-	c->component = entry_component_ids[component];
-	c->entry_component = entry_components[component];
+	c->component = entry_components[c->entry].id;
 	c->fault = p->fail_unit == 0 ? FAULT_BUSINESS
 		   : c->postgresql   ? FAULT_POSTGRESQL
 				     : FAULT_MYSQL;
@@ -475,9 +568,10 @@ static void put_brokers(struct template_list *l, struct op_context *c, struct di
 struct op_recipe {
 	struct segment_set *set;
 	const struct plan *plan;
-	uint8_t *kind;		 // of each operation
-	uint32_t *ordinal;	 // of each: which name of its list
-	uint16_t *spread;	 // of each operation: balance_spread
+	uint8_t *kind;	   // of each operation
+	uint32_t *ordinal; // of each: which name of its list
+	uint16_t *spread;  // of each operation: balance_spread
+	uint32_t call_bytes[LAYER_COUNT];
 	uint32_t scale_1024;
 };
 
@@ -491,8 +585,8 @@ struct op_builder {
 	struct buf stack[FAULTS]; // of the operation at work
 };
 
-// What the mean row of each operation is in thousandths of the recipe's: 750 to 1250. How far it
-// is off is drawn; whether up or down is what brings the mean of all rows so far, popular
+// What the mean row of each operation is in thousandths of the recipe's: 750 to 1250. How far
+// it is off is drawn; whether up or down is what brings the mean of all rows so far, popular
 // operations first, back to 1000. So the mean is the same for popular operations and rare ones,
 // wherever a line between them is drawn.
 static uint16_t *balance_spread(const struct plan *p, uint32_t operations)
@@ -528,7 +622,7 @@ static uint32_t target_bytes(const struct op_recipe *b, uint32_t operation)
 // Leaves out or repeats spans until texts of some size make rows of `target` bytes; returns
 // that size, or the nearest.
 static uint32_t fit_rows(struct op_builder *b, struct op_plan *p, struct op_context *c,
-			 uint32_t target, uint64_t key)
+			 uint32_t target, uint32_t call_bytes, uint64_t key)
 {
 	const struct op_plan composed = *p;
 	const struct op_context drawn = *c;
@@ -545,13 +639,13 @@ static uint32_t fit_rows(struct op_builder *b, struct op_plan *p, struct op_cont
 		b->probe.count = 0;
 		buf_clear(&b->probe.hole);
 		build_templates(&b->probe, p, c, PROBE_TEXT, &z);
-		v = measure_rows(p, count, &z);
+		v = measure_rows(p, count, &z, call_bytes);
 		size = solve_text(v, target);
 	}
 	if (size > TEXT_MOST) {
 		grow(p, &z, v, target);
 		count_slots(p, key, count);
-		size = solve_text(measure_rows(p, count, &z), target);
+		size = solve_text(measure_rows(p, count, &z, call_bytes), target);
 	}
 	return (uint32_t)(size < TEXT_LEAST ? TEXT_LEAST : size > TEXT_MOST ? TEXT_MOST : size);
 }
@@ -567,19 +661,23 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	struct op_text text;
 	struct op_context c = {.text = &text,
 			       .kind = (enum op_kind)r->kind[index],
+			       .language = plan_operation_language(r->plan, index),
 			       .key = rng_mix(d.key),
 			       .stack = b->stack};
 	struct sizes z;
 
 	for (uint32_t i = 0; i < FAULTS; i++)
 		buf_clear(&b->stack[i]);
-	catalog_operation(&text, c.kind, r->ordinal[index], s->seed);
+	catalog_operation(&text, c.kind, c.language, r->ordinal[index], s->seed);
+	p->language = (uint8_t)c.language;
 	p->async = c.kind == OP_KAFKA || c.kind == OP_ROCKETMQ;
 	p->first_template = (uint32_t)b->list.count;
-	compose(p, &d);
+	compose(p, c.language, &d);
 	draw_context(&c, p, &d, plan_recipe(r->plan)->variants);
 	put_brokers(&b->list, &c, &d);
-	size = fit_rows(b, p, &c, target_bytes(r, index), rng_mix(d.key ^ 1));
+	size = fit_rows(b, p, &c, target_bytes(r, index),
+			r->call_bytes[plan_operation_layer(r->plan, index)],
+			rng_mix(d.key ^ 1));
 	build_templates(&b->list, p, &c, size, &z);
 
 	out->name = arena_copy(&b->arena, text.name, strlen(text.name));
@@ -587,10 +685,7 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	out->peer = c.brokers;
 	out->first_template = p->first_template;
 	out->template_count = (uint32_t)b->list.count - p->first_template;
-	for (uint32_t i = 0; i < ARRAY_LEN(entry_components); i++) {
-		if (entry_components[i] == c.entry_component)
-			out->component = i;
-	}
+	out->component = c.entry;
 }
 
 static void builder_init(struct op_builder *b, const struct op_recipe *r)
@@ -719,14 +814,15 @@ static enum status add_some(void *ctx, unsigned slot, uint64_t job, struct err *
 // Kinds, and which name of its kind's list each operation has.
 static void draw_kinds(struct op_recipe *r, uint32_t count)
 {
-	static const uint8_t name_list[] = {0, 1, 1, 2, 2};
-	uint32_t next[3] = {0};
+	uint32_t next[NAMES_COUNT] = {0};
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct dice d = {.key = rng_key(r->set->seed, RNG_OPERATION, i)};
+		enum language language = plan_operation_language(r->plan, i);
+		enum op_kind kind = draw_kind(language, plan_operation_layer(r->plan, i), &d);
 
-		r->kind[i] = (uint8_t)draw_kind(plan_operation_layer(r->plan, i), &d);
-		r->ordinal[i] = next[name_list[r->kind[i]]]++;
+		r->kind[i] = (uint8_t)kind;
+		r->ordinal[i] = next[catalog_names_of(kind, language)]++;
 	}
 }
 
@@ -747,6 +843,7 @@ static enum status build_operations(struct segment_set *s, const struct plan *pl
 	struct pool_job pool = {.work = build_some, .consume = add_some, .ctx = &j};
 	enum status st;
 
+	segment_call_bytes(plan, j.recipe.call_bytes);
 	s->dict.operation_count = count;
 	s->dict.operation = list_new(s, count, sizeof(struct operation));
 	s->op = mem_zalloc(count, sizeof(*s->op));

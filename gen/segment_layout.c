@@ -254,6 +254,7 @@ struct layout {
 	const struct segment_set *set;
 	const struct segment_row *row;
 	struct segment_layout *out;
+	enum language language; // of the row's service
 	uint64_t time_key, draw;
 	uint64_t now_us;  // where the next span starts
 	uint32_t last_ms; // start of the span before
@@ -330,7 +331,7 @@ static void put_send(struct layout *w, const struct op_plan *callee, struct segm
 	struct segment_span *span;
 
 	call->parent_span = w->out->span_count;
-	span = add_span(w, 2 * (uint32_t)callee->call_first + 2, start_us);
+	span = add_span(w, 2 * (uint32_t)callee->call_first[w->language] + 2, start_us);
 	w->now_us += draw_us(w->set, TIME_SEND, bits);
 	end_span(span, start_us, w->now_us);
 	call->start_ms =
@@ -348,15 +349,16 @@ static void put_call(struct layout *w, const struct op_plan *callee, struct segm
 	uint32_t gap_us = (uint32_t)(bits & 1023) * 2000 >> 10;
 	uint32_t back_us = (uint32_t)(bits >> 10 & 1023) * 2000 >> 10;
 	// The client that failed is also the one that tries again.
-	uint32_t v =
-		call->retry ? 0 : (uint32_t)(bits >> 20 & 255) * callee->call_variants >> 8;
-	uint32_t k = callee->call_first + v;
+	uint32_t variants =
+		call->retry || w->language != LANGUAGE_JAVA ? 1 : callee->call_variants;
+	uint32_t k = callee->call_first[w->language] +
+		     ((uint32_t)(bits >> 20 & 255) * variants >> 8);
 	uint64_t end_us = start_us + gap_us + UINT64_C(1000) * call->latency_ms + back_us;
 	struct segment_span *span;
 
 	// Both ends agree, even when this row has a fallback and survives.
-	if (call->failed && callee->call_error != 0)
-		k = callee->call_error;
+	if (call->failed && callee->call_error[w->language] != 0)
+		k = callee->call_error[w->language];
 	call->parent_span = w->out->span_count;
 	call->start_ms = (uint32_t)((start_us + gap_us) / 1000);
 	span = add_span(w, 2 * k + 2, start_us);
@@ -371,7 +373,8 @@ void segment_layout(const struct segment_set *s, const struct segment_row *row,
 		    struct segment_layout *out)
 {
 	const struct op_plan *p = &s->op[row->operation];
-	struct layout w = {.set = s, .row = row, .out = out};
+	struct layout w = {
+		.set = s, .row = row, .out = out, .language = (enum language)p->language};
 	struct pick pick[INNER_MAX];
 	uint32_t picks = segment_pick(p, rng_key(s->seed, RNG_SPANS, row->number), pick);
 	uint32_t next_call = 0;

@@ -58,7 +58,9 @@ struct op_plan {
 	uint8_t fail_unit;  // always occurs; its slots have error templates
 	uint8_t required;   // spans of the units that always occur
 	uint16_t inner_max; // spans besides the entry and the calls
-	uint16_t call_first, call_variants, call_error; // lent to callers; error 0: none
+	// Lent to callers, by their language; error 0: none. Java's has variants.
+	uint16_t call_first[LANGUAGE_COUNT], call_error[LANGUAGE_COUNT], call_variants;
+	uint8_t language;
 	bool async;
 	uint32_t first_template; // in the dictionary
 };
@@ -102,6 +104,8 @@ struct segment_set {
 uint32_t segment_pick(const struct op_plan *p, uint64_t key, struct pick out[INNER_MAX]);
 // self_time: enum self_time.
 void segment_time_tables(struct segment_set *s, uint32_t self_time);
+// Mean bytes of calls and of the reference, of the rows of each layer.
+void segment_call_bytes(const struct plan *p, uint32_t bytes[LAYER_COUNT]);
 void segment_hole_tables(struct segment_set *s); // after cardinality is set
 
 // ---- Templates -----------------------------------------------------------------------------
@@ -110,15 +114,16 @@ void segment_hole_tables(struct segment_set *s); // after cardinality is set
 struct op_context {
 	const struct op_text *text;
 	enum op_kind kind;
+	enum language language;
 	uint32_t variants;
 	uint64_t key; // of all its texts
 	bool postgresql, lettuce, feign;
-	bool sql_params, http_params, http_headers;   // optional captures
-	bool entry_log, call_log;		      // failed entries and calls carry a log
-	uint32_t component;			      // id of the entry
-	const char *entry_component, *call_component; // names
-	struct view brokers;			      // MQ: operation.peer
-	enum fault fault;			      // what fails in the unit that fails
+	bool sql_params, http_params, http_headers; // optional captures
+	bool entry_log, call_log;		    // failed entries and calls carry a log
+	uint32_t component;			    // id of the entry
+	uint32_t entry;				    // index of its name in the dictionary
+	struct view brokers;			    // MQ: operation.peer
+	enum fault fault;			    // what fails in the unit that fails
 	struct buf *stack; // borrowed: of each fault of this operation; empty: not yet made
 };
 
@@ -136,8 +141,8 @@ struct template_list {
 
 // Each appends one template and returns about how many bytes a span of it takes in a blob.
 uint32_t template_entry(struct template_list *l, const struct op_context *c, bool error);
-uint32_t template_call(struct template_list *l, const struct op_context *c, uint32_t variant,
-		       bool error);
+uint32_t template_call(struct template_list *l, const struct op_context *c,
+		       enum language caller, uint32_t variant, bool error);
 // size: of the long text (SQL, query) of kinds that have one.
 uint32_t template_inner(struct template_list *l, const struct op_context *c,
 			const struct slot *slot, uint32_t slot_index, uint32_t variant,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the spans of an operation say: entry, calls and inner spans with their tags and logs, in
-// the order agents emit. Which spans an operation consists of is decided by segment_dict.
+// the order the Java agent emits; other agents' are template_agents's. Which spans an operation
+// consists of is decided by segment_dict.
 #include <string.h>
 
-#include "gen/template_maker.h"
+#include "gen/template_agents.h"
 
 #define TEXT_MAX (64 * KIB)
 
@@ -110,8 +111,12 @@ uint32_t template_entry(struct template_list *l, const struct op_context *c, boo
 
 	maker_begin(&m, l, 0, 0);
 	m.is_error = error;
-	// Roots have no reference, and the rest of them one: about nine in ten.
-	maker_hole(&m, HOLE_REFERENCE, 0, 200);
+	// Counted by segment_call_bytes: who has a caller depends on the layer.
+	maker_hole(&m, HOLE_REFERENCE, 0, 0);
+	if (c->language != LANGUAGE_JAVA) {
+		agent_entry(&m, c);
+		return maker_end(&m);
+	}
 	maker_head(&m, &h);
 	if (c->kind == OP_HTTP)
 		http_entry_tags(&m, c);
@@ -157,11 +162,12 @@ static void http_call(struct maker *m, const struct op_context *c, uint32_t vari
 static void rpc_call(struct maker *m, const struct op_context *c)
 {
 	char callee[] = {MARK_CALLEE_PEER, 0};
-	struct span_head h = {.name = c->text->name,
+	// The callee's server may name it otherwise.
+	struct span_head h = {.name = c->kind == OP_GRPC ? c->text->method : c->text->name,
 			      .peer = view_of(callee),
 			      .type = TYPE_EXIT,
 			      .layer = LAYER_RPC,
-			      .component = c->component};
+			      .component = c->kind == OP_GRPC ? 23 : 3};
 	struct buf url;
 
 	buf_init_own(&url, TEXT_MAX);
@@ -199,15 +205,17 @@ static void mq_call(struct maker *m, const struct op_context *c)
 	buf_free(&id);
 }
 
-uint32_t template_call(struct template_list *l, const struct op_context *c, uint32_t variant,
-		       bool error)
+uint32_t template_call(struct template_list *l, const struct op_context *c,
+		       enum language caller, uint32_t variant, bool error)
 {
 	struct maker m;
 
 	maker_begin(&m, l, 1, OP_SLOTS_MAX + 1);
 	m.is_call = true;
 	m.is_error = error;
-	if (c->kind == OP_HTTP)
+	if (caller != LANGUAGE_JAVA)
+		agent_call(&m, c, caller);
+	else if (c->kind == OP_HTTP)
 		http_call(&m, c, variant);
 	else if (c->kind == OP_DUBBO || c->kind == OP_GRPC)
 		rpc_call(&m, c);
@@ -412,6 +420,10 @@ uint32_t template_inner(struct template_list *l, const struct op_context *c,
 
 	maker_begin(&m, l, slot->depth, slot_index + 1);
 	m.is_error = error;
+	if (c->language != LANGUAGE_JAVA) {
+		agent_inner(&m, c, slot->kind, size, &d);
+		return maker_end(&m);
+	}
 	switch ((enum slot_kind)slot->kind) {
 	case SLOT_DB:
 		sql_span(&m, c, size, &d);

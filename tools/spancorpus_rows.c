@@ -199,9 +199,11 @@ static bool walk_tag(struct view bytes, struct span_facts *s)
 
 	if (!walk_pair(bytes, &key, &value))
 		return false;
-	if (view_equal(key, VIEW("http.status_code")))
+	// Go's agent has its own name for the first, Python's for the second.
+	if (view_equal(key, VIEW("http.status_code")) || view_equal(key, VIEW("status_code")))
 		s->http_status = value;
-	if (view_equal(key, VIEW("rpc.status_code")))
+	if (view_equal(key, VIEW("rpc.status_code")) ||
+	    view_equal(key, VIEW("grpc.status_code")))
 		s->rpc_status = value;
 	return true;
 }
@@ -552,18 +554,44 @@ static const char *compare_parent(const struct segment_facts *g, const struct se
 	return NULL;
 }
 
-static void check_sequences(const struct block *b, uint8_t seen[SEQUENCES_MAX],
-			    const char *where, struct findings *f)
+// Rows whose ids are made of their thread and sequence.
+static void check_sequences(const struct block *b, const struct dict *d,
+			    uint8_t seen[SEQUENCES_MAX], const char *where, struct findings *f)
 {
 	for (size_t i = 0; i < block_rows(b); i++) {
 		if (i == 0 || (b->first_row + i) % SEQUENCES_MAX == 0)
 			memset(seen, 0, SEQUENCES_MAX);
+		if (d->instance[b->instance.v[i]].id_style == ID_RAW)
+			continue;
 		if (seen[b->sequence.v[i]]++)
 			finding_add(f,
 				    "%s: row %" PRIu64 ": sequence %u occurs twice among rows "
 				    "that share thread numbers",
 				    where, b->first_row + i, b->sequence.v[i]);
 	}
+}
+
+#define RAW_ID_SIZE 16u
+
+static int compare_id(const void *a, const void *b)
+{
+	return memcmp(a, b, RAW_ID_SIZE);
+}
+
+// Ids that stand as they are.
+static void check_raw_ids(const struct block *b, const char *where, struct findings *f)
+{
+	size_t count = b->id_value.size / RAW_ID_SIZE;
+	uint8_t *id = mem_alloc(b->id_value.size + 1);
+
+	if (count > 0)
+		memcpy(id, b->id_value.data, count * RAW_ID_SIZE);
+	qsort(id, count, RAW_ID_SIZE, compare_id);
+	for (size_t i = 1; i < count; i++) {
+		if (compare_id(&id[(i - 1) * RAW_ID_SIZE], &id[i * RAW_ID_SIZE]) == 0)
+			finding_add(f, "%s: an id of 16 bytes occurs twice", where);
+	}
+	free(id);
 }
 
 // As many rows come late and twice as the recipe says.
@@ -609,7 +637,8 @@ void check_rows(struct block_worker *w, const struct dict *d, const struct recip
 		longest = b->trace_size.v[t] > longest ? b->trace_size.v[t] : longest;
 	g = scratch_room(&w->scratch, longest);
 	if (recipe->window_ms > 0)
-		check_sequences(b, w->scratch->seen, where, f);
+		check_sequences(b, d, w->scratch->seen, where, f);
+	check_raw_ids(b, where, f);
 	check_header(w, h, where, f);
 	for (uint32_t t = 0; t < w->rows.traces; t++) {
 		uint32_t first = w->rows.trace_first[t];

@@ -22,6 +22,7 @@ struct stats {
 	bool is_fork; // model is another's
 	uint64_t rows, traces, errors, blocks, inner_spans;
 	uint64_t number_most; // greatest number in a text
+	uint64_t language_rows[LANGUAGE_COUNT], language_mixed;
 	uint64_t late, late_wanted, copies, copies_wanted, copies_wrong;
 	uint64_t *service_rows, *operation_rows, *instance_rows;
 	uint64_t trace_sizes[TRACE_ROWS_MAX + 2]; // the last: larger ones
@@ -167,6 +168,24 @@ static void count_columns(struct stats *st, const struct block_worker *w)
 		st->instance_rows[b->instance.v[i]]++;
 		if (st->served != NULL)
 			serve(st, (size_t)service * d->operation_count + b->operation.v[i]);
+	}
+}
+
+// A row's service, operation and ids are of one language.
+static void count_languages(struct stats *st, const struct block *b)
+{
+	const struct dict *d = &st->source->corpus.dict;
+	const struct plan *p = st->model.plan;
+
+	for (size_t i = 0; p != NULL && i < block_rows(b); i++) {
+		const struct instance *instance = &d->instance[b->instance.v[i]];
+		enum language l = plan_service_language(p, instance->service);
+		bool is_random = l == LANGUAGE_PYTHON || l == LANGUAGE_NODE;
+
+		st->language_rows[l]++;
+		st->language_mixed += plan_operation_language(p, b->operation.v[i]) != l ||
+				      (instance->id_style == ID_RAW) != is_random ||
+				      (instance->id_clock_ms != 0) != (l == LANGUAGE_GO);
 	}
 }
 
@@ -369,12 +388,36 @@ static void claim_order(struct stats *st)
 	      "%" PRIu64 ", %" PRIu64 " out of place", st->copies, st->copies_wrong);
 }
 
+static void claim_languages(struct stats *st)
+{
+	const uint64_t *rows = st->language_rows;
+	double part = 100.0 / (double)u64_max(st->rows, 1);
+	double random = part * (double)(rows[LANGUAGE_PYTHON] + rows[LANGUAGE_NODE]);
+	char bound[48];
+
+	if (st->model.plan == NULL)
+		return;
+	claim_report(&st->claims, "rows by language",
+		     "Java %.2f %%, Go %.2f %%, Python %.2f %%, Node %.2f %%",
+		     part * (double)rows[LANGUAGE_JAVA], part * (double)rows[LANGUAGE_GO],
+		     part * (double)rows[LANGUAGE_PYTHON], part * (double)rows[LANGUAGE_NODE]);
+	claim_count(&st->claims, "rows of a service with operation or ids of another language",
+		    0, st->language_mixed);
+	// The bound is one of the whole corpus.
+	if (st->blocks != recipe_blocks(&st->source->corpus.manifest.recipe))
+		return;
+	snprintf(bound, sizeof(bound), "at most %u %%", RANDOM_ID_PCT);
+	claim(&st->claims, "rows with random ids (Python and Node)", bound,
+	      random <= RANDOM_ID_PCT, "%.2f %%", random);
+}
+
 static void make_claims(struct stats *st, struct series_stats *series,
 			const struct id_stats *ids)
 {
 	struct claims *c = &st->claims;
 	const struct manifest *m = &st->source->corpus.manifest;
 
+	claim_languages(st);
 	claim_operations_per_service(st);
 	claim_report(c, "inner spans of a row", "mean %.2f",
 		     st->rows > 0 ? (double)st->inner_spans / (double)st->rows : 0);
@@ -472,6 +515,8 @@ static void stats_merge(struct stats *st, const struct stats *from)
 	st->copies += from->copies;
 	st->copies_wanted += from->copies_wanted;
 	st->copies_wrong += from->copies_wrong;
+	counts_merge(st->language_rows, from->language_rows, LANGUAGE_COUNT);
+	st->language_mixed += from->language_mixed;
 	counts_merge(st->service_rows, from->service_rows, d->service_count);
 	counts_merge(st->operation_rows, from->operation_rows, d->operation_count);
 	counts_merge(st->instance_rows, from->instance_rows, d->instance_count);
@@ -528,6 +573,7 @@ static enum status measure_work(void *ctx, unsigned worker, unsigned slot, uint6
 	if (!m->is_first_pass)
 		return OK;
 	count_columns(st, w);
+	count_languages(st, &w->block);
 	count_disorder(st, w);
 	tree_stats_add(st->trees, w);
 	time_stats_add(st->times, w);

@@ -8,7 +8,7 @@
 # shellcheck source=tests/lib.sh
 . "$SRC/tests/lib.sh"
 
-golden=a96432c58cddb67ea172205c1933b954
+golden=b7622a4eda7ef8c11aa95839408c93fd
 
 digest() {
 	local dir=$1

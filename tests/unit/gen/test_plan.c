@@ -224,8 +224,8 @@ static void test_joint_exact(void **state)
 static void test_joint_lookup(void **state)
 {
 	static const uint64_t rows[2][4] = {{5, 1, 1, 993}, {700, 1, 298, 1}};
-	static const uint8_t layer[4] = {0, 0, 3, 4};
-	struct joint_side services = {rows[0], layer, 4}, operations = {rows[1], layer, 4};
+	static const uint8_t group[4] = {0, 0, 3, 4};
+	struct joint_side services = {rows[0], group, 4}, operations = {rows[1], group, 4};
 	struct joint j;
 
 	(void)state;
@@ -268,6 +268,88 @@ static void test_scales(void **state)
 			assert_true(lack[l] + 4 * rarest <= 8 * rarest);
 		plan_free(p);
 	}
+}
+
+// ---- languages -----------------------------------------------------------------------------
+
+// Rows of each language, by service and by operation.
+static void language_rows(const struct plan *p, uint64_t services[LANGUAGE_COUNT],
+			  uint64_t operations[LANGUAGE_COUNT])
+{
+	const struct recipe *r = plan_recipe(p);
+
+	memset(services, 0, LANGUAGE_COUNT * sizeof(*services));
+	memset(operations, 0, LANGUAGE_COUNT * sizeof(*operations));
+	for (uint32_t i = 0; i < r->services; i++)
+		services[plan_service_language(p, i)] += plan_service_rows(p, i);
+	for (uint32_t i = 0; i < r->operations; i++)
+		operations[plan_operation_language(p, i)] += plan_operation_rows(p, i);
+}
+
+// At the three scales all languages are there, agree to the last row, and random ids are few.
+static void test_language_shares(void **state)
+{
+	(void)state;
+	for (int scale = SCALE_SMALL; scale <= SCALE_LARGE; scale++) {
+		for (uint64_t seed = 1; seed <= 8; seed++) {
+			uint64_t services[LANGUAGE_COUNT], operations[LANGUAGE_COUNT], random;
+			struct recipe r;
+			struct plan *p;
+
+			make_recipe(&r, scale, 0);
+			r.seed = seed;
+			p = make_plan(&r);
+			language_rows(p, services, operations);
+			assert_memory_equal(services, operations, sizeof(services));
+			random = services[LANGUAGE_PYTHON] + services[LANGUAGE_NODE];
+			assert_in_range(random * 100 / r.spans, 10, RANDOM_ID_PCT - 1);
+			for (uint32_t l = LANGUAGE_GO; l < LANGUAGE_COUNT; l++)
+				assert_in_range(services[l] * 100 / r.spans, 4, 20);
+			plan_free(p);
+		}
+	}
+}
+
+static void check_row_languages(const struct recipe *r)
+{
+	uint64_t services[LANGUAGE_COUNT], operations[LANGUAGE_COUNT];
+	struct plan *p = make_plan(r);
+
+	language_rows(p, services, operations);
+	assert_memory_equal(services, operations, sizeof(services));
+	assert_true((services[LANGUAGE_PYTHON] + services[LANGUAGE_NODE]) * 100 <=
+		    r->spans * RANDOM_ID_PCT);
+	for (uint64_t row = 0; row < r->spans && row < 20000; row++) {
+		struct plan_maker m = plan_row(p, row);
+
+		assert_true(plan_service_language(p, m.service) ==
+			    plan_operation_language(p, m.operation));
+	}
+	plan_free(p);
+}
+
+// Every row's operation speaks the language of its service, whatever the numbers.
+static void test_language_rows(void **state)
+{
+	static const struct {
+		uint64_t spans, services, operations;
+	} with[] = {{100000, 100, 1000}, {2000, 100, 500}, {5000, 3, 2}, {5000, 1, 1},
+		    {5000, 1, 40},	 {5000, 40, 1},	   {9999, 7, 13}};
+	struct recipe r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(with); i++) {
+		make_recipe(&r, SCALE_SMALL, with[i].spans);
+		r.services = with[i].services;
+		r.instances = 5 * r.services;
+		r.operations = with[i].operations;
+		for (r.seed = 1; r.seed <= 4; r.seed++)
+			check_row_languages(&r);
+	}
+	make_recipe(&r, SCALE_SMALL, 100000);
+	r.zipf_services_top_mpct = r.zipf_services_mpct = 0; // all alike
+	r.zipf_operations_top_mpct = r.zipf_operations_mpct = 0;
+	check_row_languages(&r);
 }
 
 // ---- blocks --------------------------------------------------------------------------------
@@ -461,13 +543,22 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_callees),	      cmocka_unit_test(test_size_counts),
-		cmocka_unit_test(test_split),	      cmocka_unit_test(test_zipf_known),
-		cmocka_unit_test(test_zipf_few_rows), cmocka_unit_test(test_zipf_exponent),
-		cmocka_unit_test(test_zipf_shares),   cmocka_unit_test(test_trace_sizes),
-		cmocka_unit_test(test_joint_exact),   cmocka_unit_test(test_joint_lookup),
-		cmocka_unit_test(test_scales),	      cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_seed),	      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_callees),
+		cmocka_unit_test(test_size_counts),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_zipf_known),
+		cmocka_unit_test(test_zipf_few_rows),
+		cmocka_unit_test(test_zipf_exponent),
+		cmocka_unit_test(test_zipf_shares),
+		cmocka_unit_test(test_trace_sizes),
+		cmocka_unit_test(test_joint_exact),
+		cmocka_unit_test(test_joint_lookup),
+		cmocka_unit_test(test_scales),
+		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_language_shares),
+		cmocka_unit_test(test_language_rows),
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
