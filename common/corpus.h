@@ -237,7 +237,7 @@ struct corpus_overhead {
 };
 // Makes the first frame that corpus_writer_open would make of the same, and measures it.
 enum status corpus_overhead(const struct recipe *r, const struct about *a,
-			    struct view dict_bytes, struct corpus_overhead *out,
+			    const struct dict *dict, struct corpus_overhead *out,
 			    struct err *e) MUST_CHECK;
 
 // A place between blocks: how many of each come before it in the corpus.

@@ -617,7 +617,7 @@ static enum status make_head(struct corpus_writer *w, struct view recipe,
 }
 
 enum status corpus_overhead(const struct recipe *r, const struct about *a,
-			    struct view dict_bytes, struct corpus_overhead *out, struct err *e)
+			    const struct dict *dict, struct corpus_overhead *out, struct err *e)
 {
 	struct corpus_writer w = {0};
 	struct buf recipe;
@@ -627,8 +627,8 @@ enum status corpus_overhead(const struct recipe *r, const struct about *a,
 	buf_init(&w.head, SIZE_MAX);
 	buf_init_own(&recipe, 4 * KIB);
 	recipe_encode(r, &recipe);
-	s = make_head(&w, (struct view){(const char *)recipe.data, recipe.size}, dict_bytes,
-		      NULL, dict_bytes.size, e);
+	s = make_head(&w, (struct view){(const char *)recipe.data, recipe.size},
+		      (struct view){NULL, 0}, dict, dict_encoded_size(dict), e);
 	// A seek table has entries for header and frame of the head, and of each block.
 	*out = (struct corpus_overhead){
 		.head_payload_bytes = w.header.payload_size,

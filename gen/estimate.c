@@ -90,18 +90,15 @@ enum status generate_estimate(const struct generator *g, unsigned threads, int z
 			      struct generate_estimate *out, struct err *e)
 {
 	const struct recipe *r = plan_recipe(g->plan);
-	struct buf dict;
 	int64_t begin_ns = clock_monotonic_ns();
 	struct sample t;
 	uint64_t busy = u64_min(threads, pool_default_threads());
-	enum status s = generator_encode_dict(g, &dict, e);
+	enum status s = generator_check_dict(g, e);
 	int64_t head_ns;
 
 	if (s == OK)
-		s = corpus_overhead(r, &(struct about){0},
-				    (struct view){(const char *)dict.data, dict.size},
-				    &out->overhead, e);
-	buf_free(&dict);
+		s = corpus_overhead(r, &(struct about){0}, generator_dict(g), &out->overhead,
+				    e);
 	head_ns = clock_monotonic_ns() - begin_ns;
 	if (s == OK)
 		s = take_samples(g, zstd_level, &t, e);

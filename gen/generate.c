@@ -311,11 +311,16 @@ void generator_free(struct generator *g)
 
 #define DICT_MAX (DATA_PAYLOAD_MAX / 2) // bytes: leaves half of a data file to blocks
 
-enum status generator_encode_dict(const struct generator *g, struct buf *out, struct err *e)
+enum status generator_check_dict(const struct generator *g, struct err *e)
 {
-	buf_init(out, DICT_MAX);
-	dict_encode(g->dict, out);
-	return buf_check(out, "dictionary (lower --operations or --variants)", e);
+	size_t size = dict_encoded_size(g->dict);
+
+	if (size <= DICT_MAX)
+		return OK;
+	return err_set(e, ERR_LIMIT,
+		       "dictionary of %zu bytes is larger than %zu (lower --operations or "
+		       "--variants)",
+		       size, (size_t)DICT_MAX);
 }
 
 const struct plan *generator_plan(const struct generator *g)
@@ -472,18 +477,6 @@ static void fill_checkpoint(struct checkpoint *c, const struct generator *g,
 	c->file_max_bytes = o->file_max_bytes;
 }
 
-static enum status check_dict(const struct generator *g, struct err *e)
-{
-	size_t size = dict_encoded_size(g->dict);
-
-	if (size <= DICT_MAX)
-		return OK;
-	return err_set(e, ERR_LIMIT,
-		       "dictionary of %zu bytes is larger than %zu (lower --operations or "
-		       "--variants)",
-		       size, (size_t)DICT_MAX);
-}
-
 static enum status open_writer(const struct generator *g, const struct generate_options *o,
 			       const struct corpus_position *first, uint64_t end_block,
 			       struct corpus_writer **out, struct err *e)
@@ -493,7 +486,7 @@ static enum status open_writer(const struct generator *g, const struct generate_
 	struct checkpoint c = {0};
 	const struct checkpoint *use = fresh ? &c : &o->dir->checkpoint;
 	struct corpus_writer_options w;
-	enum status s = check_dict(g, e);
+	enum status s = generator_check_dict(g, e);
 
 	*out = NULL;
 	fill_checkpoint(&c, g, o);

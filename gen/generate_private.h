@@ -28,9 +28,7 @@ enum status generator_block_parts(const struct generator *g, struct generator_sc
 						      struct err *e),
 				  void *ctx, struct err *e) MUST_CHECK;
 
-// Encodes the dictionary into *out (initialised here, freed by the caller): a third of what the
-// tables take, so not kept.
-enum status generator_encode_dict(const struct generator *g, struct buf *out,
-				  struct err *e) MUST_CHECK;
+// ERR_LIMIT when the dictionary leaves too little of a data file to blocks.
+enum status generator_check_dict(const struct generator *g, struct err *e) MUST_CHECK;
 
 #endif
