@@ -505,7 +505,7 @@ void render_fetch(const struct render_block *rb, uint32_t row)
 	fetch_entry(b->number_value.v, last->number_end, sizeof(b->number_value.v[0]));
 	fetch_entry(b->word_value.v, last->word_end, sizeof(b->word_value.v[0]));
 	for (; span <= last; span++)
-		fetch(span->code, u64_min(span->code_size, FETCH_MAX));
+		fetch(span->code, (size_t)u64_min(span->code_size, FETCH_MAX));
 }
 
 uint8_t *render_blob_backward(const struct render_block *rb, uint32_t row, int64_t epoch_ms,

@@ -381,13 +381,17 @@ static void put_node_frame(struct buf *out, const char *suffix, const char *file
 			   uint32_t entity, struct dice *d, uint32_t *count)
 {
 	const struct entity *e = &catalog_entities[entity];
+	uint32_t line, column;
 
 	if (*count >= FRAMES_MAX)
 		return;
 	buf_printf(out, "    at %s%s.", e->class, suffix);
 	catalog_other_method(out, LANGUAGE_NODE, entity, d);
-	buf_printf(out, " (/app/dist/%s/%s.%s.js:%u:%u)\n", e->plural, e->word, file,
-		   10 + dice_below(d, 300), 5 + dice_below(d, 40));
+	// One by one: compilers differ in the order of arguments.
+	column = 5 + dice_below(d, 40);
+	line = 10 + dice_below(d, 300);
+	buf_printf(out, " (/app/dist/%s/%s.%s.js:%u:%u)\n", e->plural, e->word, file, line,
+		   column);
 	(*count)++;
 }
 
