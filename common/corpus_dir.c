@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/corpus_private.h"
+
 #define DATA_DIGITS 7
 
 // ---- Names ---------------------------------------------------------------------------------
@@ -160,20 +162,6 @@ static enum status check_fresh(const struct corpus_dir *d, const struct listing 
 	return OK;
 }
 
-static enum status read_manifest(const char *path, struct manifest *m, struct err *e)
-{
-	struct buf text;
-	enum status s = file_read_all(path, MANIFEST_MAX_BYTES, &text, e);
-
-	if (s == OK) {
-		s = manifest_parse((const char *)text.data, text.size, m, e);
-		if (s != OK && e != NULL)
-			err_prefix(e, "%s", path);
-	}
-	buf_free(&text);
-	return s;
-}
-
 static enum status read_checkpoint(const char *path, struct checkpoint *c, struct err *e)
 {
 	struct buf bytes;
@@ -196,7 +184,7 @@ static enum status read_state(struct corpus_dir *d, const char *suffix, struct e
 {
 	char *path = shard_path(d, suffix);
 	enum status s = d->state == CORPUS_DIR_COMPLETE
-				? read_manifest(path, &d->manifest, e)
+				? corpus_read_manifest(path, &d->manifest, e)
 				: read_checkpoint(path, &d->checkpoint, e);
 
 	free(path);
@@ -214,7 +202,7 @@ enum status corpus_dir_check_recipe(const struct corpus_dir *d, const struct rec
 
 	// One that another process just removed, or that is damaged, is not for us to judge.
 	if (finished)
-		same = read_manifest(path, &m, NULL) != OK || recipe_equal(&m.recipe, r);
+		same = corpus_read_manifest(path, &m, NULL) != OK || recipe_equal(&m.recipe, r);
 	else if (d->sibling[0] != '\0')
 		same = read_checkpoint(path, &c, NULL) != OK || recipe_equal(&c.recipe, r);
 	free(path);

@@ -35,6 +35,10 @@ struct block_reader {
 	struct file_in in; // last file used
 };
 
+// Parses the manifest in the file `path`; the caller frees *m when it is OK. Errors name path.
+enum status corpus_read_manifest(const char *path, struct manifest *m,
+				 struct err *e) MUST_CHECK;
+
 #define FRAME_SIZE_UNKNOWN UINT64_MAX
 // Decompresses exactly one frame of a known payload size (or whatever its header says) into out
 // (cleared first).

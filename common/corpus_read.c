@@ -286,9 +286,8 @@ static enum status open_files(struct corpus *c, struct err *e)
 	return s;
 }
 
-static enum status read_manifest(struct corpus *c, const char *path, struct err *e)
+enum status corpus_read_manifest(const char *path, struct manifest *m, struct err *e)
 {
-	struct manifest *m = &c->manifest;
 	struct buf text;
 	enum status s = file_read_all(path, MANIFEST_MAX_BYTES, &text, e);
 
@@ -298,6 +297,14 @@ static enum status read_manifest(struct corpus *c, const char *path, struct err 
 			err_prefix(e, "%s", path);
 	}
 	buf_free(&text);
+	return s;
+}
+
+static enum status read_manifest(struct corpus *c, const char *path, struct err *e)
+{
+	struct manifest *m = &c->manifest;
+	enum status s = corpus_read_manifest(path, m, e);
+
 	if (s != OK)
 		return s;
 	c->part = mem_zalloc(1, sizeof(*c->part));
@@ -566,21 +573,31 @@ enum status block_matches_header(const struct block *b, const struct block_heade
 	return err_set(e, ERR_FORMAT, "header and content do not agree; " REMEDY);
 }
 
+// Reads what is stored of a block into r->stored and its header into *h.
+static enum status read_with_header(const struct corpus *c, struct block_reader *r,
+				    uint64_t number, const struct data_file **f,
+				    struct block_header *h, struct err *e)
+{
+	uint64_t offset, size;
+	enum status s = find_block(c, number, f, &offset, &size, e);
+
+	if (s == OK)
+		s = read_stored(r, *f, offset, size, e);
+	if (s != OK)
+		return s;
+	return in_block((*f)->path, number, get_header(r->stored.data, number, size, h, e), e);
+}
+
 enum status corpus_read_block(const struct corpus *c, struct block_reader *r, uint64_t number,
 			      struct block *b, struct view *payload, struct err *e)
 {
 	const struct data_file *f;
 	struct block_header h;
-	uint64_t offset, size;
-	enum status s = find_block(c, number, &f, &offset, &size, e);
+	enum status s = read_with_header(c, r, number, &f, &h, e);
 
-	if (s == OK)
-		s = read_stored(r, f, offset, size, e);
 	if (s != OK)
 		return s;
-	s = get_header(r->stored.data, number, size, &h, e);
-	if (s == OK)
-		s = unpack(r, &h, e);
+	s = unpack(r, &h, e);
 	if (s == OK)
 		s = block_decode(r->payload.data, r->payload.size, &c->dict, b, e);
 	if (s == OK)
@@ -594,18 +611,13 @@ enum status corpus_read_stored(const struct corpus *c, struct block_reader *r, u
 			       struct block_header *h, struct buf *frame, struct err *e)
 {
 	const struct data_file *f;
-	uint64_t offset, size;
-	enum status s = find_block(c, number, &f, &offset, &size, e);
+	enum status s = read_with_header(c, r, number, &f, h, e);
 
-	if (s == OK)
-		s = read_stored(r, f, offset, size, e);
 	if (s != OK)
 		return s;
-	s = get_header(r->stored.data, number, size, h, e);
-	if (s == OK)
-		s = frame_check_digest(r->stored.data + BLOCK_HEADER_SIZE,
-				       r->stored.size - BLOCK_HEADER_SIZE, h->stored,
-				       "stored bytes", e);
+	s = frame_check_digest(r->stored.data + BLOCK_HEADER_SIZE,
+			       r->stored.size - BLOCK_HEADER_SIZE, h->stored, "stored bytes",
+			       e);
 	if (s == OK) {
 		buf_clear(frame);
 		buf_put(frame, r->stored.data + BLOCK_HEADER_SIZE,

@@ -659,6 +659,7 @@ static void drive_dry(struct run *u)
 
 	for (; u->next_bulk < u->res->bulks && u->rest == UNSENT_NONE; u->next_bulk++) {
 		uint64_t first = u->next_bulk * u->o->bulk;
+
 		bulk_rows_begin(&s->rows, first,
 				(uint32_t)u64_min(u->o->bulk, u->src->rows - first));
 		s->next = 0;
