@@ -162,6 +162,15 @@ double tally_mean(const struct tally *t)
 	return t->count > 0 ? (double)t->sum / (double)t->count : 0;
 }
 
+double tally_variance(const struct tally *t)
+{
+	double mean = tally_mean(t), sum = 0;
+
+	for (uint32_t v = 0; v < t->bins; v++)
+		sum += (double)t->bin[v] * (v - mean) * (v - mean);
+	return t->count > 0 ? sum / (double)t->count : 0;
+}
+
 uint32_t tally_quantile(const struct tally *t, double p)
 {
 	double wanted = p * (double)t->count;

@@ -40,6 +40,8 @@ void tally_add(struct tally *t, uint32_t v);
 // As if the values of `from`, which has as many bins, had been added.
 void tally_merge(struct tally *t, const struct tally *from);
 double tally_mean(const struct tally *t);
+// Values beyond the last bin count as that one.
+double tally_variance(const struct tally *t);
 // The least value that at least a share p of the values does not pass (0 when there are none).
 uint32_t tally_quantile(const struct tally *t, double p);
 
