@@ -2,12 +2,16 @@
 // SQLite under spansink. What the tables mean is left to registry, write and query.
 #include "replay/sink_store.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #define APPLICATION_ID 0x5350414e // "SPAN"
 #define LAYOUT_VERSION 1
@@ -16,7 +20,8 @@
 
 struct sink_store {
 	sqlite3 *db;
-	char *path; // owned; for messages
+	char *path;  // owned; for messages
+	int lock_fd; // -1: none
 	sqlite3_stmt *begin, *commit, *rollback;
 	sqlite3_stmt *put, *replace, *delete;
 };
@@ -165,6 +170,23 @@ static enum status set_up(struct sink_store *s, struct err *e)
 	return st;
 }
 
+// Two that write into one file would each count the other's rows. SQLite's own locks are of
+// another kind, so that others can read the file meanwhile.
+static enum status lock_file(struct sink_store *s, struct err *e)
+{
+	s->lock_fd = open(s->path, O_RDWR | O_CLOEXEC);
+	if (s->lock_fd < 0)
+		return err_set_errno(e, ERR_IO, errno, "database %s: cannot open", s->path);
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return OK;
+	if (errno == EWOULDBLOCK)
+		return err_set(e, ERR_EXISTS,
+			       "database %s: another spansink has it open; give each a file of "
+			       "its own with --db",
+			       s->path);
+	return err_set_errno(e, ERR_IO, errno, "database %s: cannot lock", s->path);
+}
+
 enum status sink_store_open(struct sink_store **out, const char *path, struct err *e)
 {
 	struct sink_store *s = mem_zalloc(1, sizeof(*s));
@@ -172,6 +194,7 @@ enum status sink_store_open(struct sink_store **out, const char *path, struct er
 
 	*out = NULL;
 	s->path = mem_strdup(path != NULL ? path : "in memory");
+	s->lock_fd = -1;
 	if (sqlite3_open_v2(path != NULL ? path : ":memory:", &s->db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK) {
@@ -179,7 +202,9 @@ enum status sink_store_open(struct sink_store **out, const char *path, struct er
 				   : err_set(e, ERR_MEMORY, "database %s: no memory", s->path);
 	} else {
 		sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
-		st = set_up(s, e);
+		st = path != NULL ? lock_file(s, e) : OK;
+		if (st == OK)
+			st = set_up(s, e);
 	}
 	if (st != OK) {
 		sink_store_close(s);
@@ -200,6 +225,8 @@ void sink_store_close(struct sink_store *s)
 	sqlite3_finalize(s->replace);
 	sqlite3_finalize(s->delete);
 	sqlite3_close(s->db);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
 	free(s->path);
 	free(s);
 }

@@ -27,6 +27,11 @@ grep -qx 'spansink: 0 rows received, 0 acked, 0 rejected, 0 dropped, 0 bytes' si
 	fail "no totals: $(cat sink.err)"
 SINK_PID=
 
+# two that write into one file would count each other's rows
+start_sink --db rows.db
+refuse 1 'rows.db: another spansink' spansink --listen 127.0.0.1:0 --db rows.db
+stop_sink
+
 # standard output that cannot be written
 rc=0
 "$BIN/spansink" --listen 127.0.0.1:0 >/dev/full 2>err || rc=$?
