@@ -247,7 +247,7 @@ static enum status refuse_row_bytes(uint32_t wanted, const struct trial *low,
 	return err_set(
 		e, ERR_USAGE,
 		"--row-bytes %u cannot be met within %u %%: the nearest means are %u and "
-		"%u bytes",
+		"%u bytes; choose one of these, or more --operations",
 		wanted, TOLERANCE_MOST / 10, low->mean_x100 / 100, high->mean_x100 / 100);
 }
 
