@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/rng.h"
+#include "replay/server.h"
 #include "replay/source.h"
 
 #define QUERY_TRACES                                                                           \
@@ -106,8 +107,8 @@ static bool compare_payload(struct checking *c, const struct row *want, struct v
 	while (at < n && want->blob.data[at] == got.data[at])
 		at++;
 	snprintf(what, sizeof(what),
-		 "payload has %zu bytes, not %zu; first difference at byte %zu", got.size,
-		 want->blob.size, at);
+		 "payload has %zu bytes, %zu were written; first difference at byte %zu",
+		 got.size, want->blob.size, at);
 	differ(c, want, what);
 	return false;
 }
@@ -382,6 +383,7 @@ enum status check_run(const struct check_options *o, struct log *log,
 	uint32_t *last = NULL, last_count = 0;
 	struct pick *pick;
 	uint64_t all = 0, n;
+	int64_t ttl_ms;
 	enum status s;
 
 	memset(report, 0, sizeof(*report));
@@ -396,7 +398,9 @@ enum status check_run(const struct check_options *o, struct log *log,
 	n = u64_min(o->sample, all);
 	pick = draw(o, &src, last, last_count, all, n);
 	c.rpc = rpc_open(o->server);
-	s = check_picks(&c, &src, pick, n, log, e);
+	s = server_ttl_ms(c.rpc, c.model, o->timeout_ms, &ttl_ms, e); // is there a schema?
+	if (s == OK)
+		s = check_picks(&c, &src, pick, n, log, e);
 	log_progress_end(log);
 	rpc_close(c.rpc);
 	free(pick);

@@ -126,9 +126,7 @@ json_t *results_json(const struct write_options *o, const struct write_report *r
 	put(j, "server", o->server ? json_string(o->server) : json_null());
 	format_rfc3339_ms(r->begin_ms, text);
 	put(j, "begin", json_string(text));
-	put(j, "partial",
-	    json_boolean(r->run.stopped || r->run.gave_up ||
-			 r->run.ledger.unsent_by[UNSENT_CORPUS] > 0));
+	put(j, "partial", json_boolean(r->run.stopped || r->run.gave_up || r->failure != NULL));
 	put(j, "holds", json_boolean(holds));
 	put(j, "reason", holds ? json_null() : json_string(reason));
 	put(j, "options", options_json(o));
@@ -208,6 +206,38 @@ enum status results_check_place(const char *path, struct err *e)
 	return s == OK ? OK : err_prefix(e, "results %s", path);
 }
 
+// Whether a new file can be made in dir; errno tells why not.
+static bool takes_a_file(const char *dir)
+{
+	char *probe = path_join(dir, ".spanreplay-XXXXXX");
+	int fd = mkstemp(probe), why = errno;
+
+	if (fd >= 0) {
+		close(fd);
+		unlink(probe);
+	}
+	free(probe);
+	errno = why;
+	return fd >= 0;
+}
+
+// Nothing, an empty file, a device, or the results of an earlier run: nobody's data is lost.
+static bool is_replaceable(const char *path)
+{
+	struct stat st;
+	json_t *json;
+	const char *program;
+	bool ours;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return true;
+	json = json_load_file(path, 0, NULL);
+	program = json_string_value(json_object_get(json, "program"));
+	ours = program != NULL && strcmp(program, "spanreplay") == 0;
+	json_decref(json);
+	return ours;
+}
+
 enum status results_check_path(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
@@ -222,9 +252,14 @@ enum status results_check_path(const char *path, struct err *e)
 	else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		s = err_set(e, ERR_IO, "results %s: is a folder; name a file with --results",
 			    path);
-	else if (!is_device(path) && access(dir, W_OK) != 0)
+	else if (!is_device(path) && !takes_a_file(dir))
 		s = err_set_errno(e, ERR_IO, errno, "results %s: no file can be put there",
 				  path);
+	else if (!is_replaceable(path))
+		s = err_set(e, ERR_EXISTS,
+			    "results %s: holds something else than results; name another file "
+			    "with --results",
+			    path);
 	free(dir);
 	return s;
 }

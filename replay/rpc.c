@@ -412,15 +412,19 @@ enum status rpc_call(struct rpc *r, const char *method, const ProtobufCMessage *
 		*code = (int)got;
 	if (got != GRPC_STATUS_OK) {
 		line_of(details, text, sizeof(text));
-		s = err_set(e,
-			    got == GRPC_STATUS_UNAVAILABLE ||
-					    got == GRPC_STATUS_DEADLINE_EXCEEDED
-				    ? ERR_NETWORK
-				    : ERR_REMOTE,
-			    "server %s: %s: %s: %s%s", r->server,
-			    strrchr(method, '/') ? method + 1 : method, rpc_code_name((int)got),
-			    text,
-			    got == GRPC_STATUS_UNAVAILABLE ? " (is the server running?)" : "");
+		s = err_set(
+			e,
+			got == GRPC_STATUS_UNAVAILABLE || got == GRPC_STATUS_DEADLINE_EXCEEDED
+				? ERR_NETWORK
+				: ERR_REMOTE,
+			"server %s: %s: %s: %s%s", r->server,
+			strrchr(method, '/') ? method + 1 : method, rpc_code_name((int)got),
+			text,
+			got == GRPC_STATUS_UNAVAILABLE
+				? " (is a BanyanDB running there, and is this its gRPC "
+				  "port?)"
+			: got == GRPC_STATUS_DEADLINE_EXCEEDED ? " (no answer within --timeout)"
+							       : "");
 	} else if (answer && (!in || !(m = unpack(in, answer_type)))) {
 		s = err_set(e, ERR_REMOTE, "server %s: %s: the answer is not a %s", r->server,
 			    method + 1, answer_type->name);

@@ -605,6 +605,11 @@ static void on_wake(struct run *u)
 	if (*u->o->stop && u->rest == UNSENT_NONE) {
 		u->res->stopped = true;
 		u->rest = UNSENT_STOPPED;
+		if (!u->log->quiet)
+			log_note(u->log,
+				 "stopping: %u bulks in flight have up to %lld s; a second "
+				 "signal ends at once",
+				 u->busy, (long long)(u->o->timeout_ms / MS_PER_S + 1));
 	}
 	for (uint32_t i = 0; i < u->o->concurrency; i++) {
 		struct slot *s = &u->slot[i];

@@ -560,8 +560,11 @@ static enum status verify(const struct schema *s, const struct schema_object *o,
 	if (code == RPC_NOT_FOUND)
 		return err_set(e, ERR_NOT_FOUND,
 			       "server %s: %s %s is not there; create it with: spanreplay "
-			       "schema apply --model %s",
-			       rpc_server(r), reg->word, o->name, s->model->name);
+			       "schema apply --model %s%s",
+			       rpc_server(r), reg->word, o->name, s->model->name,
+			       reg == &registry_rule
+				       ? " (or were rules applied with another --rule-names?)"
+				       : "");
 	if (st != OK)
 		return st;
 	got = pointer_at(answer, reg->word);

@@ -336,10 +336,12 @@ static void print_report(const struct write_options *o, const struct write_repor
 	struct rates rates = results_rates(r, o->dry_run);
 	char newest[32];
 
-	if (r->run.stopped || r->run.gave_up)
-		printf("PARTIAL: %s\n", r->run.stopped
-						? "stopped by a signal"
-						: "the server could not be used any longer");
+	if (r->run.stopped)
+		printf("PARTIAL: stopped by a signal\n");
+	else if (r->failure != NULL)
+		printf("PARTIAL: %s\n", r->failure);
+	else if (r->run.gave_up)
+		printf("PARTIAL: the server could not be used any longer\n");
 	printf("%s, %s of %u spans, %u in flight%s\n", model_get(o->model)->name, "bulks",
 	       o->bulk, o->concurrency, o->dry_run ? ", dry run: nothing is sent" : "");
 	print_ledger(&r->run.ledger);
@@ -367,8 +369,11 @@ static void print_report(const struct write_options *o, const struct write_repor
 		       (unsigned long long)o->rate_per_s, rates.spans_per_s,
 		       (double)r->run.lag.max_ns / 1e6);
 	format_rfc3339_ms(r->newest_ms, newest);
-	printf("newest row starts %s; for check: --epoch %lld\n", newest,
-	       (long long)r->epoch_ms);
+	if (o->dry_run)
+		printf("newest row starts %s\n", newest);
+	else
+		printf("newest row starts %s; for check: --epoch %lld\n", newest,
+		       (long long)r->epoch_ms);
 }
 
 static int write_finish(const struct write_options *o, const struct write_report *r,
@@ -471,8 +476,10 @@ static int write_verb(int argc, char **argv)
 		if (report.run.ledger.rows >
 		    0) { // rows may be on the server: leave no older run's figures in place
 			struct err other;
-			json_t *json = results_json(&o, &report);
+			json_t *json;
 
+			report.failure = e.text;
+			json = results_json(&o, &report);
 			print_report(&o, &report);
 			if (results_write(results, json, &other) == OK)
 				printf("results in %s\n", results);
@@ -509,7 +516,7 @@ static int check_print(const struct check_report *r, bool limited)
 	    r->missing + r->different + r->copies + (limited ? 0 : r->surplus) > 0) {
 		err_set(&e, ERR_INVARIANT,
 			"check does not hold: %llu rows missing, %llu different, %llu copies, "
-			"%llu not expected",
+			"%llu not expected (are --epoch and --limit those of the write?)",
 			(unsigned long long)r->missing, (unsigned long long)r->different,
 			(unsigned long long)r->copies, (unsigned long long)r->surplus);
 		return failed(&e);

@@ -15,6 +15,7 @@
 #define DAY_MS (24 * 3600 * MS_PER_S)
 #define COUNT_TRIES 25 // a cluster's nodes may need a moment
 #define COUNT_PAUSE_MS 200
+#define COUNT_STOPPED_MS 2000 // whoever stopped the run does not wait for a server that hangs
 
 // Refuses a run whose rows would be hidden before it is over.
 static enum status check_ttl(const struct write_options *o, const struct source *src,
@@ -31,10 +32,11 @@ static enum status check_ttl(const struct write_options *o, const struct source 
 		return OK;
 	format_rfc3339_ms(oldest_ms, oldest);
 	return err_set(e, ERR_USAGE,
-		       "rows from %s on would outlive the group's ttl of %lld h before the run "
-		       "is over; use --epoch now, or "
-		       "recreate the group with: spanreplay schema apply --ttl-days %lld",
+		       "rows from %s on would be older than the group's ttl of %lld h before "
+		       "the run is over; use --epoch now, or keep rows longer: spanreplay "
+		       "schema drop --model %s, then schema apply --model %s --ttl-days %lld",
 		       oldest, (long long)(ttl_ms / (3600 * MS_PER_S)),
+		       model_get(o->model)->name, model_get(o->model)->name,
 		       (long long)(need_ms / DAY_MS + 1));
 }
 
@@ -68,10 +70,13 @@ static enum status count_after(const struct write_options *o, struct rpc *rpc,
 			       struct write_report *r, struct err *e)
 {
 	const struct model *m = model_get(o->model);
+	int64_t timeout_ms = o->timeout_ms;
 	enum status s = OK;
 
+	if (r->run.stopped && timeout_ms > COUNT_STOPPED_MS)
+		timeout_ms = COUNT_STOPPED_MS;
 	for (int i = 0; i < COUNT_TRIES; i++) {
-		s = server_count(rpc, m, o->timeout_ms, clock_wall_ms(), &r->after, e);
+		s = server_count(rpc, m, timeout_ms, clock_wall_ms(), &r->after, e);
 		if (s != OK || r->after == r->before + r->run.ledger.acked || r->run.stopped)
 			break;
 		clock_sleep_until_ns(clock_monotonic_ns() + COUNT_PAUSE_MS * NS_PER_MS);
@@ -149,14 +154,32 @@ void write_report_free(struct write_report *r)
 	memset(r, 0, sizeof(*r));
 }
 
+// Why most of the unsent rows were not sent, or NULL.
+static const char *main_reason(const struct ledger *l)
+{
+	enum unsent most = UNSENT_NONE;
+	uint64_t rows = 0;
+
+	for (int i = UNSENT_NONE + 1; i < UNSENT_COUNT; i++) {
+		if (i == UNSENT_DRY_RUN || l->unsent_by[i] <= rows)
+			continue;
+		most = (enum unsent)i;
+		rows = l->unsent_by[i];
+	}
+	return rows > 0 ? unsent_text(most) : NULL;
+}
+
 bool write_report_holds(const struct write_report *r, bool dry_run, char text[WRITE_REASON])
 {
 	const struct ledger *l = &r->run.ledger;
 	uint64_t unsent = l->unsent - (dry_run ? l->unsent_by[UNSENT_DRY_RUN] : 0);
+	const char *why = main_reason(l);
 	uint64_t outside = r->run.response.out_of_range + r->run.service.out_of_range +
 			   r->run.lag.out_of_range;
 
-	if (!ledger_closes(l))
+	if (r->failure != NULL)
+		snprintf(text, WRITE_REASON, "%s", r->failure);
+	else if (!ledger_closes(l))
 		snprintf(text, WRITE_REASON,
 			 "the ledger does not close: %llu rows, %llu acked, %llu rejected, "
 			 "%llu lost, %llu unsent",
@@ -164,9 +187,11 @@ bool write_report_holds(const struct write_report *r, bool dry_run, char text[WR
 			 (unsigned long long)l->rejected, (unsigned long long)l->lost,
 			 (unsigned long long)l->unsent);
 	else if (l->rejected + l->lost + unsent > 0)
-		snprintf(text, WRITE_REASON, "%llu rows rejected, %llu lost, %llu unsent%s%s",
+		snprintf(text, WRITE_REASON,
+			 "%llu rows rejected, %llu lost, %llu unsent%s%s%s%s%s",
 			 (unsigned long long)l->rejected, (unsigned long long)l->lost,
-			 (unsigned long long)unsent,
+			 (unsigned long long)unsent, why != NULL ? " (" : "",
+			 why != NULL ? why : "", why != NULL ? ")" : "",
 			 r->run.first_error[0] ? "; first failure: " : "", r->run.first_error);
 	else if (l->surplus_acks > 0)
 		snprintf(text, WRITE_REASON, "%llu answers that nothing awaited",

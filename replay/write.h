@@ -29,6 +29,7 @@ struct write_report {
 	uint64_t blocks, blocks_of_recipe; // that are there; fewer in a part of a corpus
 	bool counted;			   // before and after are known
 	uint64_t before, after;		   // rows the server says the group holds
+	const char *failure; // borrowed; what ended the run early, when write_run failed
 };
 
 // Null state of *report: all zero; write_report_free accepts it. With a failure after the run

@@ -71,12 +71,28 @@ for model in stream trace; do
 	tomorrow=$(($(date +%s) * 1000 + 86400000))
 	run spanreplay write --model $model --corpus corpus "${there[@]}" --epoch $tomorrow --results f.json
 	[ $rc -eq 3 ] || fail "$model: rows of tomorrow: exit $rc: $(cat err)"
+	grep -q '2000 unsent (start time is later than now)' err || fail "$model: rows of tomorrow: no reason: $(cat err)"
 	expect f.json '.ledger | .unsent == 2000 and .acked == 0 and .unsent_by.future == 2000'
-	refuse 2 'ttl.*--ttl-days|--epoch now' spanreplay write --model $model --corpus corpus "${there[@]}" \
+	refuse 2 'older than.*--epoch now.*schema drop --model.*--ttl-days' spanreplay write --model $model --corpus corpus "${there[@]}" \
 		--epoch 2020-01-01T00:00:00Z --results g.json
 	[ ! -e g.json ] || fail "$model: results of a run that was refused"
 	[ "$(count $model)" = 3123 ] || fail "$model: refused rows arrived: $(cat out)"
 done
+
+# Results replace results only.
+cp corpus/corpus.json manifest
+refuse 1 'corpus.json: holds something else.*--results' spanreplay write --model trace --corpus corpus --dry-run \
+	--results corpus/corpus.json
+cmp corpus/corpus.json manifest || fail "results went over a manifest"
+
+# A corpus that is damaged further on: what was sent is told, and why no more was.
+ok spangen generate --spans 20000 --seed 3 --block-traces 50 --out damaged
+data=$(echo damaged/data-*)
+printf '\377\377\377\377' | dd of="$data" bs=1 seek=$(($(stat -c %s "$data") * 3 / 4)) conv=notrunc status=none
+run spanreplay write --model trace --corpus damaged "${there[@]}" --bulk 100 --results damaged.json
+[ $rc -eq 1 ] || fail "damaged in the middle: exit $rc: $(cat err)"
+grep -q '^PARTIAL: damaged/data' out || fail "damaged in the middle: $(cat out)"
+expect damaged.json '.partial and (.reason | test("damaged/data")) and .ledger.acked > 0 and .ledger.unsent_by.corpus > 0'
 
 # With a limit, check looks at what was written.
 ok spanreplay schema drop --model trace --yes "${there[@]}"

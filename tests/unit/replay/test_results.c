@@ -125,7 +125,7 @@ static void test_verdict(void **state)
 
 static void test_file(void **state)
 {
-	json_t *j = json_pack("{s:i}", "n", 1);
+	json_t *j = json_pack("{s:s}", "program", "spanreplay");
 	struct err e = {0};
 	struct buf b;
 
@@ -134,7 +134,7 @@ static void test_file(void **state)
 	json_object_set_new(j, "n", json_integer(2));
 	assert_int_equal(results_write("r.json", j, &e), OK); // replaced
 	assert_int_equal(file_read_all("r.json", MIB, &b, &e), OK);
-	assert_int_equal(b.size, strlen("{\n  \"n\": 2\n}\n"));
+	assert_int_equal(b.size, strlen("{\n  \"program\": \"spanreplay\",\n  \"n\": 2\n}\n"));
 	buf_free(&b);
 	assert_int_equal(results_write("/dev/full", j, &e), ERR_IO);
 	assert_non_null(strstr(e.text, "/dev/full"));
@@ -143,6 +143,12 @@ static void test_file(void **state)
 	assert_non_null(strstr(e.text, "no/such/r.json"));
 	assert_int_equal(results_check_path("r.json", &e), OK);
 	assert_int_equal(results_check_path(".", &e), ERR_IO);
+	// What is not ours stays.
+	json_object_set_new(j, "program", json_string("another"));
+	assert_int_equal(results_write("other.json", j, &e), OK);
+	assert_int_equal(results_check_path("other.json", &e), ERR_EXISTS);
+	assert_non_null(strstr(e.text, "other.json"));
+	assert_int_equal(results_check_path("/proc/r.json", &e), ERR_IO);
 	json_decref(j);
 }
 
