@@ -64,14 +64,31 @@ struct operation {
 // follow as child_count pieces, flattened: the next child_count entries of the piece array,
 // counting all descendants). A literal with `text` != 0 is text[text - 1] of the dictionary,
 // which many templates share; dict_decode sets `literal` to it, dict_encode writes the number.
+// A dictionary has hundreds of thousands of them. Of the numbers each kind has one, which
+// piece_text and its kin read whatever the kind.
 struct piece {
 	struct view literal;
-	uint32_t text;
-	uint32_t varint;      // field number when the hole is a varint field
-	uint32_t message;     // field number of a nested field
+	union {
+		uint32_t text;	  // of a literal
+		uint32_t varint;  // field number when the hole is a varint field
+		uint32_t message; // field number of a nested field
+	};
 	uint16_t child_count; // descendants of a message
 	uint8_t hole;	      // enum hole_kind
 };
+
+static inline uint32_t piece_varint(const struct piece *p)
+{
+	return p->hole != HOLE_NONE ? p->varint : 0;
+}
+static inline uint32_t piece_text(const struct piece *p)
+{
+	return p->hole == HOLE_NONE && p->literal.size > 0 ? p->text : 0;
+}
+static inline uint32_t piece_message(const struct piece *p)
+{
+	return p->hole == HOLE_NONE && p->literal.size == 0 ? p->message : 0;
+}
 
 struct span_template {
 	const struct piece *piece; // borrowed
@@ -111,6 +128,12 @@ enum status dict_encode_parts(const struct dict *d, const struct dict_sink *sink
 // (an unknown hole kind: ERR_VERSION).
 enum status dict_decode(const void *data, size_t size_bytes, struct arena *a, struct dict *out,
 			struct err *e) MUST_CHECK;
+// The same with the pieces of templates in an arena of their own, which may go after
+// dict_forget_pieces, or with `pieces` NULL for who never looks at them: they are checked and
+// not kept. Blocks can be checked against a dictionary without them.
+enum status dict_decode_apart(const void *data, size_t size_bytes, struct arena *a,
+			      struct arena *pieces, struct dict *out, struct err *e) MUST_CHECK;
+void dict_forget_pieces(struct dict *d); // templates have none any more
 
 // ---- Block
 // ----------------------------------------------------------------------------------------------------------

@@ -65,13 +65,13 @@ static void put_pieces(struct buf *b, uint32_t field, const struct piece *p, uin
 
 static void put_piece(struct buf *b, const struct piece *p)
 {
-	if (p->text == 0)
+	if (piece_text(p) == 0)
 		pb_put_view(b, 1, p->literal);
 	pb_put_uint_nz(b, 2, p->hole);
-	pb_put_uint_nz(b, 3, p->message);
+	pb_put_uint_nz(b, 3, piece_message(p));
 	put_pieces(b, 4, p + 1, p->child_count);
-	pb_put_uint_nz(b, 5, p->varint);
-	pb_put_uint_nz(b, 6, p->text);
+	pb_put_uint_nz(b, 5, piece_varint(p));
+	pb_put_uint_nz(b, 6, piece_text(p));
 }
 
 static size_t uint_size(uint32_t v)
@@ -82,10 +82,9 @@ static size_t uint_size(uint32_t v)
 // What put_piece puts. Nested pieces are measured once per level: nesting is shallow.
 static size_t piece_size(const struct piece *p)
 {
-	size_t size = uint_size(p->hole) + uint_size(p->message) + uint_size(p->varint) +
-		      uint_size(p->text);
+	size_t size = uint_size(p->hole) + uint_size(p->text); // whichever number it is
 
-	if (p->text == 0)
+	if (piece_text(p) == 0)
 		size += p->literal.size == 0
 				? 0
 				: 1 + pb_varint_size(p->literal.size) + p->literal.size;
@@ -228,7 +227,9 @@ enum status dict_encode_parts(const struct dict *d, const struct dict_sink *sink
 
 // The entry that is being decoded, for messages, and the first error.
 struct decoder {
-	struct arena *arena;
+	struct arena *pieces; // NULL: they are not kept
+	struct piece *room;   // owned: of a template whose pieces are not kept
+	size_t room_count;
 	const struct dict *dict; // what is decoded of it
 	struct err *e;
 	enum status status;
@@ -449,7 +450,15 @@ static uint8_t get_hole(struct decoder *d, const struct pb_field *f)
 	return (uint8_t)v;
 }
 
-static void check_piece(struct decoder *d, const struct piece *p)
+// A piece as its message has it.
+struct piece_fields {
+	struct view literal;
+	uint32_t text, varint, message;
+	uint16_t child_count;
+	uint8_t hole;
+};
+
+static void check_piece(struct decoder *d, const struct piece_fields *p)
 {
 	switch (p->hole) {
 	case HOLE_NONE:
@@ -486,6 +495,7 @@ static void check_piece(struct decoder *d, const struct piece *p)
 static struct piece *get_piece(struct decoder *d, struct view bytes, struct piece *at)
 {
 	struct piece *next = at + 1;
+	struct piece_fields p = {0};
 	struct pb_reader r;
 	struct pb_field f;
 
@@ -493,34 +503,38 @@ static struct piece *get_piece(struct decoder *d, struct view bytes, struct piec
 	while (d->status == OK && pb_next(&r, &f)) {
 		switch (f.number) {
 		case 1:
-			at->literal = get_bytes(d, &f);
+			p.literal = get_bytes(d, &f);
 			break;
 		case 2:
-			at->hole = get_hole(d, &f);
+			p.hole = get_hole(d, &f);
 			break;
 		case 3:
-			at->message = get_u32(d, &f);
+			p.message = get_u32(d, &f);
 			break;
 		case 4:
 			next = get_piece(d, get_bytes(d, &f), next);
 			break;
 		case 5:
-			at->varint = get_u32(d, &f);
+			p.varint = get_u32(d, &f);
 			break;
 		case 6:
-			at->text = get_u32(d, &f);
+			p.text = get_u32(d, &f);
 			break;
 		default:
 			unknown(d, "field of a piece", f.number);
 		}
 	}
-	at->child_count = (uint16_t)(next - at - 1); // at most TEMPLATE_PIECES_MAX
+	p.child_count = (uint16_t)(next - at - 1); // at most TEMPLATE_PIECES_MAX
 	if (d->status == OK)
-		check_piece(d, at);
-	if (at->text > d->dict->text_count)
+		check_piece(d, &p);
+	if (p.text > d->dict->text_count)
 		wrong(d, "a text is out of range");
-	else if (at->text != 0)
-		at->literal = d->dict->text[at->text - 1];
+	else if (p.text != 0)
+		p.literal = d->dict->text[p.text - 1];
+	*at = (struct piece){.literal = p.literal,
+			     .text = p.text | p.varint | p.message, // one of them
+			     .child_count = p.child_count,
+			     .hole = p.hole};
 	return next;
 }
 
@@ -531,6 +545,23 @@ static uint16_t get_depth(struct decoder *d, const struct pb_field *f)
 	if (v > TEMPLATE_DEPTH_MAX)
 		wrong(d, "is nested too deep");
 	return (uint16_t)v;
+}
+
+// Memory for the pieces of a template; NULL and an error when there is none.
+static struct piece *piece_room(struct decoder *d, uint32_t count)
+{
+	struct piece *p = d->room;
+
+	if (d->pieces != NULL) {
+		p = arena_alloc(d->pieces, count, sizeof(*p));
+	} else if (p == NULL || count > d->room_count) {
+		d->room_count = count + count / 2 + 1;
+		p = realloc(d->room, d->room_count * sizeof(*p));
+		d->room = p != NULL ? p : d->room;
+	}
+	if (p == NULL && d->status == OK)
+		d->status = err_set(d->e, ERR_MEMORY, "dictionary: templates do not fit");
+	return p;
 }
 
 static void get_template(struct decoder *d, struct view bytes, struct span_template *out)
@@ -550,11 +581,9 @@ static void get_template(struct decoder *d, struct view bytes, struct span_templ
 		wrong(d, "has too many pieces");
 	if (d->status != OK)
 		return;
-	piece = next = arena_alloc(d->arena, count, sizeof(*piece));
-	if (piece == NULL) {
-		d->status = err_set(d->e, ERR_MEMORY, "dictionary: templates do not fit");
+	piece = next = piece_room(d, count);
+	if (piece == NULL)
 		return;
-	}
 	pb_reader_init(&r, bytes.data, bytes.size);
 	while (d->status == OK && pb_next(&r, &f)) {
 		switch (f.number) {
@@ -579,7 +608,12 @@ static void get_template(struct decoder *d, struct view bytes, struct span_templ
 	}
 	out->piece = piece;
 	out->piece_count = (uint16_t)count;
-	template_count_holes(out);
+	if (d->status == OK)
+		template_count_holes(out);
+	if (d->pieces == NULL) {
+		out->piece = NULL;
+		out->piece_count = 0;
+	}
 	if (d->index == 0 && (count != 0 || out->depth != 0))
 		wrong(d, "is not empty, as the literal blob must be");
 }
@@ -729,7 +763,21 @@ static void check_indexes(struct decoder *d, const struct dict *out)
 enum status dict_decode(const void *data, size_t size_bytes, struct arena *a, struct dict *out,
 			struct err *e)
 {
-	struct decoder d = {.arena = a, .dict = out, .e = e};
+	return dict_decode_apart(data, size_bytes, a, a, out, e);
+}
+
+void dict_forget_pieces(struct dict *d)
+{
+	for (uint32_t i = 0; i < d->template_count; i++) {
+		d->template[i].piece = NULL;
+		d->template[i].piece_count = 0;
+	}
+}
+
+enum status dict_decode_apart(const void *data, size_t size_bytes, struct arena *a,
+			      struct arena *pieces, struct dict *out, struct err *e)
+{
+	struct decoder d = {.pieces = pieces, .dict = out, .e = e};
 	uint32_t count[KINDS + 1];
 	struct pb_reader r;
 	struct pb_field f;
@@ -753,6 +801,7 @@ enum status dict_decode(const void *data, size_t size_bytes, struct arena *a, st
 		if (f.number != KIND_TEXT)
 			get_entry(&d, &f, out);
 	}
+	free(d.room);
 	if (d.status == OK)
 		check_prefixes(&d, out);
 	check_indexes(&d, out);

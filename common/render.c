@@ -90,7 +90,7 @@ static void put_literal(struct compiler *c, const struct piece *p)
 {
 	uint32_t *last = c->last[0];
 
-	if (p->text != 0) {
+	if (piece_text(p) != 0) {
 		put_text(c, c->text_at[p->text - 1], (uint32_t)p->literal.size);
 		return;
 	}
@@ -137,7 +137,7 @@ static void put_pieces(struct compiler *c, uint32_t first, uint32_t last)
 		uint32_t at = starts[--count];
 		const struct piece *p = &piece[at];
 
-		if (p->message != 0) {
+		if (piece_message(p) != 0) {
 			put_close(c);
 			put_pieces(c, at + 1, at + 1 + p->child_count);
 			put_open(c, p->message);
@@ -171,7 +171,7 @@ static void measure(const struct render *r, const struct span_template *t, size_
 	*words = 2 * (size_t)t->piece_count + 1;
 	*literals = 0;
 	for (uint32_t i = 0; i < t->piece_count && !r->sizes_only; i++)
-		*literals += t->piece[i].text == 0 ? t->piece[i].literal.size : 0;
+		*literals += piece_text(&t->piece[i]) == 0 ? t->piece[i].literal.size : 0;
 }
 
 // Words first; literals are moved up to them when it is known how many there are.
@@ -363,10 +363,10 @@ static uint32_t span_bound(const struct longest *l, const struct span_template *
 	for (uint32_t i = 0; i < t->piece_count; i++) {
 		const struct piece *p = &t->piece[i];
 
-		bound += p->message != 0  ? OPEN_MAX
-			 : p->varint != 0 ? VARINT_FIELD_MAX
-			 : p->hole != 0	  ? hole_bound(l, p->hole)
-					  : p->literal.size;
+		bound += piece_message(p) != 0	? OPEN_MAX
+			 : piece_varint(p) != 0 ? VARINT_FIELD_MAX
+			 : p->hole != 0		? hole_bound(l, p->hole)
+						: p->literal.size;
 	}
 	return (uint32_t)u64_min(bound, UINT32_MAX);
 }

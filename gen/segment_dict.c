@@ -755,7 +755,7 @@ static void share_texts(struct segment_set *s, const struct span_template *t,
 	struct piece *piece = (struct piece *)(uintptr_t)t->piece;
 
 	for (uint32_t i = 0; i < t->piece_count; i++) {
-		if (piece[i].text == 0)
+		if (piece_text(&piece[i]) == 0)
 			continue;
 		piece[i].text = number[piece[i].text - 1];
 		piece[i].literal = s->texts.v[piece[i].text - 1];

@@ -293,22 +293,23 @@ void maker_head(struct maker *m, const struct span_head *h)
 // Less is not worth a piece of its own.
 #define SHARED_MIN 48u
 
-// The literal of piece i moves to the shared texts or to the list's arena.
+// The literal of piece i, if it is one, moves to the shared texts or to the list's arena.
 static void keep_literal(struct maker *m, uint32_t i)
 {
 	struct template_list *l = m->list;
 	struct piece *p = &m->piece[i];
 	struct view v = {(const char *)m->text.data + m->offset[i], p->literal.size};
 
+	if (v.size == 0)
+		return;
 	if (p->text != 0 && v.size >= SHARED_MIN) {
 		p->text = texts_number(l->texts, v);
 		p->literal = l->texts->v[p->text - 1];
 		return;
 	}
 	p->text = 0;
-	if (v.size > 0)
-		p->literal = arena_copy(l->arena, v.data, v.size);
-	l->failed |= v.size > 0 && p->literal.data == NULL;
+	p->literal = arena_copy(l->arena, v.data, v.size);
+	l->failed |= p->literal.data == NULL;
 }
 
 // Moves the template to the list; returns about the bytes of its span, tag and length included.

@@ -189,7 +189,7 @@ static void put_pieces(struct reference *c, const struct piece *p, uint32_t coun
 	for (uint32_t i = 0; i < count && !out->failed; i += 1 + p[i].child_count) {
 		struct buf m;
 
-		if (p[i].message != 0) {
+		if (piece_message(&p[i]) != 0) {
 			buf_init(&m, 2 * ROW_BLOB_MAX);
 			put_pieces(c, &p[i + 1], p[i].child_count, &m);
 			pb_put_bytes(out, p[i].message, m.data, m.size);

@@ -204,7 +204,7 @@ static struct piece small_piece(const struct piece *from, struct dict *small)
 	struct piece p = *from;
 
 	p.literal.size = few((uint32_t)p.literal.size, FEW_BYTES);
-	if (p.text != 0) {
+	if (piece_text(&p) != 0) {
 		small->text[small->text_count++] = p.literal;
 		p.text = small->text_count;
 	}
