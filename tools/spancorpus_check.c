@@ -261,6 +261,7 @@ static const struct about *about_of(const struct check *c)
 static enum status use_head(struct check *c, const struct data_scan *scan,
 			    struct block_reader *r, const struct data_head *head, struct err *e)
 {
+	struct arena pieces = {0}; // of templates: only compiling them takes them
 	enum status s = OK;
 
 	block_reader_take(r, &c->head);
@@ -274,9 +275,13 @@ static enum status use_head(struct check *c, const struct data_scan *scan,
 		c->epoch_ms = c->recipe.base_epoch_ms;
 	}
 	if (s == OK)
-		s = dict_decode(c->dict_bytes.data, c->dict_bytes.size, &c->arena, &c->dict, e);
+		s = dict_decode_apart(c->dict_bytes.data, c->dict_bytes.size, &c->arena,
+				      c->o.rows ? &pieces : NULL, &c->dict, e);
 	if (s == OK && c->o.rows)
 		s = render_new(&c->render, &c->dict, &c->recipe, e);
+	if (s == OK)
+		dict_forget_pieces(&c->dict);
+	arena_free(&pieces);
 	c->dict_known = s == OK;
 	c->head_known = s == OK && scan->has_header &&
 			about_check(about_of(c), head->about, NULL) == OK;
@@ -372,7 +377,7 @@ static enum status try_dict(const struct data_head *head, struct err *e)
 	struct dict dict;
 	enum status s;
 
-	s = dict_decode(head->dict.data, head->dict.size, &a, &dict, e);
+	s = dict_decode_apart(head->dict.data, head->dict.size, &a, NULL, &dict, e);
 	if (s != OK)
 		err_prefix(e, "first frame");
 	arena_free(&a);
@@ -658,6 +663,25 @@ struct crew {
 	unsigned threads;
 };
 
+// A first frame is as large as dozens of blocks, so what reads it does not live on: no buffer
+// of a worker grows to it. Puts header and frame into the file's digest, or drops that.
+static void read_first_frame(struct check *c, struct file_check *f, struct file_run *run)
+{
+	struct block_reader *r = block_reader_new();
+	uint8_t header[FILE_HEADER_BYTES];
+	struct view stored;
+
+	check_head(c, f, run->scan, r, &stored);
+	if (f->damaged) {
+		stream_digest_free(run->digest);
+		run->digest = NULL;
+	} else if (data_scan_header_bytes(run->scan, header, NULL) == OK) {
+		stream_digest_put(run->digest, header, sizeof(header));
+		stream_digest_put(run->digest, stored.data, stored.size);
+	}
+	block_reader_free(r);
+}
+
 static void crew_init(struct crew *w, const struct check *c)
 {
 	const struct check_options *o = &c->o;
@@ -725,15 +749,13 @@ static enum status check_parts(struct check *c, struct file_check *f, struct dat
 			       .slot = crew->slot,
 			       .digest = stream_digest_new()};
 	struct pool_job job = {work, consume, &run};
-	uint8_t header[FILE_HEADER_BYTES];
 	struct err found = {0};
-	struct view head;
 	struct buf table;
 	enum status s;
 
 	if (data_scan_header(scan, f->first_block, &found) != OK)
 		file_damage(c, f, PLACE_FILE_HEADER, found.text);
-	check_head(c, f, scan, crew->worker[0].w.reader, &head);
+	read_first_frame(c, f, &run);
 	f->says_first = scan->says_first;
 	f->misplaced = scan->has_header && !f->other && scan->says_first != f->first_block;
 	if (f->other || f->misplaced) {
@@ -741,13 +763,6 @@ static enum status check_parts(struct check *c, struct file_check *f, struct dat
 		c->next_known = false;
 		stream_digest_free(run.digest);
 		return OK;
-	}
-	if (f->damaged) {
-		stream_digest_free(run.digest);
-		run.digest = NULL;
-	} else if (data_scan_header_bytes(scan, header, NULL) == OK) {
-		stream_digest_put(run.digest, header, sizeof(header));
-		stream_digest_put(run.digest, head.data, head.size);
 	}
 	s = data_scan_walk(scan, f->first_block, f->blocks, true, e);
 	if (s == OK)

@@ -245,6 +245,7 @@ enum status verb_verify(const struct verb *verb, int argc, char **argv, struct e
 
 	if (s != OK || v.o.dir == NULL)
 		return s;
+	mem_return_freed(); // first frames and the pieces of templates
 	log_init(&log, "spancorpus", quiet);
 	v.o.log = &log;
 	v.o.threads = (unsigned)threads;

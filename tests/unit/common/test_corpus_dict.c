@@ -12,16 +12,21 @@ static void encode(const struct dict *d, struct buf *out)
 	assert_false(out->failed);
 }
 
-// Decodes a copy of exactly the input's size, so that a sanitizer sees one byte too many.
+// Decodes a copy of exactly the input's size, so that a sanitizer sees one byte too many. Who
+// keeps no pieces must be told the same.
 static enum status decode(const void *data, size_t size, struct err *e)
 {
 	void *copy = malloc(size > 0 ? size : 1);
 	struct arena a = {0};
+	struct err apart = {0};
 	struct dict out;
 	enum status s;
 
 	memcpy(copy, data, size);
 	s = dict_decode(copy, size, &a, &out, e);
+	assert_int_equal(dict_decode_apart(copy, size, &a, NULL, &out, &apart), s);
+	if (s != OK)
+		assert_string_equal(apart.text, e->text);
 	arena_free(&a);
 	free(copy);
 	return s;
@@ -72,6 +77,48 @@ static void parts_are_the_whole(void **state)
 	buf_free(&whole);
 	buf_free(&parts);
 	free(many);
+}
+
+static void check_without_pieces(const struct dict *with, const struct dict *without)
+{
+	assert_int_equal(without->template_count, with->template_count);
+	for (uint32_t i = 0; i < with->template_count; i++) {
+		const struct span_template *a = &with->template[i], *b = &without->template[i];
+
+		assert_null(b->piece);
+		assert_int_equal(b->piece_count, 0);
+		assert_int_equal(b->depth, a->depth);
+		assert_int_equal(b->numbers, a->numbers);
+		assert_int_equal(b->hexes, a->hexes);
+		assert_int_equal(b->words, a->words);
+		assert_int_equal(b->is_call, a->is_call);
+	}
+}
+
+static void pieces_can_go(void **state)
+{
+	struct arena a = {0}, pieces = {0};
+	struct dict whole, apart, without;
+	struct buf bytes, again;
+	struct tiny t;
+	struct err e;
+
+	(void)state;
+	tiny_init(&t);
+	encode(&t.dict, &bytes);
+	assert_ok(dict_decode(bytes.data, bytes.size, &a, &whole, &e), e);
+	assert_ok(dict_decode_apart(bytes.data, bytes.size, &a, &pieces, &apart, &e), e);
+	encode(&apart, &again);
+	assert_int_equal(again.size, bytes.size);
+	assert_memory_equal(again.data, bytes.data, bytes.size);
+	dict_forget_pieces(&apart);
+	arena_free(&pieces);
+	check_without_pieces(&whole, &apart);
+	assert_ok(dict_decode_apart(bytes.data, bytes.size, &a, NULL, &without, &e), e);
+	check_without_pieces(&whole, &without);
+	buf_free(&bytes);
+	buf_free(&again);
+	arena_free(&a);
 }
 
 static void round_trip_keeps_everything(void **state)
@@ -332,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_are_the_whole),
 		cmocka_unit_test(round_trip_keeps_everything),
+		cmocka_unit_test(pieces_can_go),
 		cmocka_unit_test(decoder_refuses),
 		cmocka_unit_test(pieces_of_a_template_are_limited),
 		cmocka_unit_test(unknown_field_is_a_newer_version),
