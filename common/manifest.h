@@ -8,7 +8,7 @@
 #include "common/shard.h"
 
 #define FORMAT_VERSION 1u  // layout of files and messages
-#define CONTENT_VERSION 0u // content made from a recipe; 0 until the generator is finished
+#define CONTENT_VERSION 1u // content made from a recipe; a change of any byte of it needs another
 
 #define MANIFEST_NAME "corpus.json"
 #define MANIFEST_MAX_BYTES (16 * MIB)

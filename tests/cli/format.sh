@@ -26,10 +26,10 @@ zstd -t -q "$data" || fail "zstd -t"
 u32() { od -A n -j "$1" -N 4 -t u4 "$data" | tr -d ' '; }
 [ "$(u32 0)" = $((0x184D2A50)) ] || fail "no file header at 0"
 [ "$(u32 $((0x58)))" = $((0xFD2FB528)) ] || fail "no zstd frame at 0x58"
-[ "$(u32 $((0x28e)))" = $((0x184D2A51)) ] || fail "no block header at 0x28e"
-[ "$(u32 $((0x44a)))" = $((0xFD2FB528)) ] || fail "no zstd frame at 0x44a"
-[ "$(u32 $((0x49c)))" = $((0x184D2A5E)) ] || fail "no seek table at 0x49c"
-[ "$((0x58 + $(u32 40)))" = $((0x28e)) ] || fail "the file header's stored size"
+[ "$(u32 $((0x299)))" = $((0x184D2A51)) ] || fail "no block header at 0x299"
+[ "$(u32 $((0x455)))" = $((0xFD2FB528)) ] || fail "no zstd frame at 0x455"
+[ "$(u32 $((0x4a7)))" = $((0x184D2A5E)) ] || fail "no seek table at 0x4a7"
+[ "$((0x58 + $(u32 40)))" = $((0x299)) ] || fail "the file header's stored size"
 
 # Files of this version stay readable.
 ok spancorpus verify "$tiny"

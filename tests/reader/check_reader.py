@@ -63,7 +63,7 @@ class Checker:
         return text
 
     def flips(self) -> int:
-        blocks = [(0x28e, "block 0"), (0x3d2, "block 1"), (0x49c, "seek table")]  # FORMAT section 9
+        blocks = [(0x299, "block 0"), (0x3dd, "block 1"), (0x4a7, "seek table")]  # FORMAT section 9
         for offset in range(len(self.manifest) + len(self.data)):
             manifest, data = bytearray(self.manifest), bytearray(self.data)
             bit, inside = 1 << offset % 8, offset - len(manifest)

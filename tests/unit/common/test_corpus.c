@@ -13,7 +13,7 @@
 
 #define FILE0 "data-0000000.zst"
 #define FILE1 "data-0000001.zst"
-#define TINY_DIGEST "bdd59350097647f66030b09e0784b66d"
+#define TINY_DIGEST "b11ddf0bf335b07f351b1b46fb42ea10"
 
 static int make_folder(void **state)
 {
