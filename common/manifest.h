@@ -7,8 +7,9 @@
 #include "common/buf.h"
 #include "common/shard.h"
 
-#define FORMAT_VERSION 1u  // layout of files and messages
-#define CONTENT_VERSION 1u // content made from a recipe; a change of any byte of it needs another
+#define FORMAT_VERSION 1u // layout of files and messages
+#define CONTENT_VERSION                                                                        \
+	1u // content made from a recipe; a change of any byte of it needs another
 
 #define MANIFEST_NAME "corpus.json"
 #define MANIFEST_MAX_BYTES (16 * MIB)

@@ -26,13 +26,14 @@ static void segments_drop(struct generator *g)
 	g->is_async = NULL;
 }
 
-static enum status segments_make(struct generator *g, uint32_t text_scale, struct err *e)
+static enum status segments_make(struct generator *g, uint32_t text_scale,
+				 struct segment_memo *memo, struct err *e)
 {
 	uint64_t operations = plan_recipe(g->plan)->operations;
 	enum status s;
 
 	segments_drop(g);
-	s = segment_set_new(&g->segments, g->plan, text_scale, g->threads, e);
+	s = segment_set_new(&g->segments, g->plan, text_scale, g->threads, memo, e);
 	if (s != OK)
 		return s;
 	g->dict = segment_set_dict(g->segments);
@@ -220,9 +221,10 @@ static bool next_scale(const struct trial *low, const struct trial *high, uint32
 	return true;
 }
 
-static enum status try_scale(struct generator *g, struct trial *t, struct err *e)
+static enum status try_scale(struct generator *g, struct trial *t, struct segment_memo *memo,
+			     struct err *e)
 {
-	enum status s = segments_make(g, t->scale, e);
+	enum status s = segments_make(g, t->scale, memo, e);
 
 	if (s == OK)
 		s = measure(g, &t->mean_x100, e);
@@ -251,13 +253,13 @@ static enum status refuse_row_bytes(uint32_t wanted, const struct trial *low,
 		wanted, TOLERANCE_MOST / 10, low->mean_x100 / 100, high->mean_x100 / 100);
 }
 
-static enum status calibrate(struct generator *g, struct err *e)
+static enum status find_scale(struct generator *g, struct segment_memo *memo, struct err *e)
 {
 	uint32_t wanted = plan_recipe(g->plan)->row_bytes;
 	struct trial low = {0}, high = {0}, best = {0}, now = {.scale = SCALE_NOMINAL};
 
 	for (uint32_t i = 0; i < TRIALS_MAX; i++) {
-		enum status s = try_scale(g, &now, e);
+		enum status s = try_scale(g, &now, memo, e);
 
 		if (s != OK || close_enough(now.mean_x100, wanted, TOLERANCE_PER_MILLE))
 			return s;
@@ -272,8 +274,17 @@ static enum status calibrate(struct generator *g, struct err *e)
 			break;
 	}
 	if (close_enough(best.mean_x100, wanted, TOLERANCE_MOST))
-		return try_scale(g, &best, e);
+		return try_scale(g, &best, memo, e);
 	return refuse_row_bytes(wanted, &low, &high, e);
+}
+
+static enum status calibrate(struct generator *g, struct err *e)
+{
+	struct segment_memo *memo = segment_memo_new(g->plan);
+	enum status s = find_scale(g, memo, e);
+
+	segment_memo_free(memo);
+	return s;
 }
 
 // ---- Interface -----------------------------------------------------------------------------

@@ -11,13 +11,19 @@
 #include "gen/plan.h"
 
 struct segment_set;
+// What building the same operations at another scale need not find out again.
+struct segment_memo;
+struct segment_memo *segment_memo_new(const struct plan *p);
+void segment_memo_free(struct segment_memo *m);
 
 // Builds the dictionary. scale_1024: multiplies the mean row that each operation aims at, by
 // longer texts and more spans or shorter and fewer (1024: recipe.row_bytes); the caller
 // calibrates it, as calls and errors depend on the trees of rows. Operations are built by
-// `threads` workers (>= 1); what they say does not depend on that.
+// `threads` workers (>= 1); what they say does not depend on that. memo: of the same plan, may
+// be NULL.
 enum status segment_set_new(struct segment_set **out, const struct plan *p, uint32_t scale_1024,
-			    unsigned threads, struct err *e) MUST_CHECK;
+			    unsigned threads, struct segment_memo *memo,
+			    struct err *e) MUST_CHECK;
 void segment_set_free(struct segment_set *s);
 const struct dict *segment_set_dict(const struct segment_set *s);
 // Most of the memory goes: the dictionary has neither texts nor templates any more, rows can

@@ -334,6 +334,31 @@ struct sizes {
 	uint32_t slot[OP_SLOTS_MAX], slot_error[OP_SLOTS_MAX];
 };
 
+// What an operation as it was composed turned out to be.
+struct fit {
+	bool is_known;
+	uint32_t count[OP_SLOTS_MAX];
+	struct sizes sizes;
+};
+
+struct segment_memo {
+	struct fit *fit; // of each operation; a worker has some of them to itself
+};
+
+struct segment_memo *segment_memo_new(const struct plan *p)
+{
+	struct segment_memo *m = mem_zalloc(1, sizeof(*m));
+
+	m->fit = mem_zalloc((size_t)plan_recipe(p)->operations, sizeof(*m->fit));
+	return m;
+}
+
+void segment_memo_free(struct segment_memo *m)
+{
+	free(m->fit);
+	free(m);
+}
+
 static bool has_text(const struct slot *slot)
 {
 	return slot->kind == SLOT_DB || slot->kind == SLOT_SEARCH;
@@ -573,6 +598,7 @@ struct op_recipe {
 	uint16_t *spread;  // of each operation: balance_spread
 	uint32_t call_bytes[LAYER_COUNT];
 	uint32_t scale_1024;
+	struct segment_memo *memo; // may be NULL
 };
 
 // State of building some operations, one behind the other. Their templates are numbered from 0
@@ -619,33 +645,46 @@ static uint32_t target_bytes(const struct op_recipe *b, uint32_t operation)
 	return (uint32_t)(scaled / (UINT64_C(1024) * 1000));
 }
 
-// Leaves out or repeats spans until texts of some size make rows of `target` bytes; returns
-// that size, or the nearest.
-static uint32_t fit_rows(struct op_builder *b, struct op_plan *p, struct op_context *c,
-			 uint32_t target, uint32_t call_bytes, uint64_t key)
+// How often slots occur and how large they are.
+static void probe(struct op_builder *b, struct op_plan *p, const struct op_context *c,
+		  uint64_t key, struct fit *out)
 {
-	const struct op_plan composed = *p;
+	count_slots(p, key, out->count);
+	b->probe.count = 0;
+	buf_clear(&b->probe.hole);
+	build_templates(&b->probe, p, c, PROBE_TEXT, &out->sizes);
+	out->is_known = true;
+}
+
+// Leaves out or repeats spans until texts of some size make rows of `target` bytes; returns
+// that size, or the nearest. composed: of *p as it is, when that is known; else filled.
+static uint32_t fit_rows(struct op_builder *b, struct op_plan *p, struct op_context *c,
+			 uint32_t target, uint32_t call_bytes, uint64_t key,
+			 struct fit *composed)
+{
+	const struct op_plan whole = *p;
 	const struct op_context drawn = *c;
-	uint32_t count[OP_SLOTS_MAX];
+	struct fit fit;
 	struct volume v;
-	struct sizes z;
 	int64_t size = 0;
 
 	for (uint32_t level = 0; level <= SHRINK_MOST && size < TEXT_LEAST; level++) {
-		*p = composed;
+		*p = whole;
 		*c = drawn;
 		shrink(p, c, level);
-		count_slots(p, key, count);
-		b->probe.count = 0;
-		buf_clear(&b->probe.hole);
-		build_templates(&b->probe, p, c, PROBE_TEXT, &z);
-		v = measure_rows(p, count, &z, call_bytes);
+		if (level > 0)
+			probe(b, p, c, key, &fit);
+		else if (!composed->is_known)
+			probe(b, p, c, key, composed);
+		if (level == 0)
+			fit = *composed;
+		v = measure_rows(p, fit.count, &fit.sizes, call_bytes);
 		size = solve_text(v, target);
 	}
 	if (size > TEXT_MOST) {
-		grow(p, &z, v, target);
-		count_slots(p, key, count);
-		size = solve_text(measure_rows(p, count, &z, call_bytes), target);
+		grow(p, &fit.sizes, v, target);
+		count_slots(p, key, fit.count);
+		size = solve_text(measure_rows(p, fit.count, &fit.sizes, call_bytes), target);
 	}
 	return (uint32_t)(size < TEXT_LEAST ? TEXT_LEAST : size > TEXT_MOST ? TEXT_MOST : size);
 }
@@ -664,6 +703,7 @@ static void build_operation(struct op_builder *b, uint32_t index)
 			       .language = plan_operation_language(r->plan, index),
 			       .key = rng_mix(d.key),
 			       .stack = b->stack};
+	struct fit fit = {0};
 	struct sizes z;
 
 	for (uint32_t i = 0; i < FAULTS; i++)
@@ -676,8 +716,8 @@ static void build_operation(struct op_builder *b, uint32_t index)
 	draw_context(&c, p, &d, plan_recipe(r->plan)->variants);
 	put_brokers(&b->list, &c, &d);
 	size = fit_rows(b, p, &c, target_bytes(r, index),
-			r->call_bytes[plan_operation_layer(r->plan, index)],
-			rng_mix(d.key ^ 1));
+			r->call_bytes[plan_operation_layer(r->plan, index)], rng_mix(d.key ^ 1),
+			r->memo != NULL ? &r->memo->fit[index] : &fit);
 	build_templates(&b->list, p, &c, size, &z);
 
 	out->name = arena_copy(&b->arena, text.name, strlen(text.name));
@@ -828,7 +868,7 @@ static void draw_kinds(struct op_recipe *r, uint32_t count)
 
 static enum status build_operations(struct segment_set *s, const struct plan *plan,
 				    uint32_t count, uint32_t scale_1024, unsigned threads,
-				    struct err *e)
+				    struct segment_memo *memo, struct err *e)
 {
 	struct op_jobs j = {
 		.recipe = {.set = s,
@@ -836,7 +876,8 @@ static enum status build_operations(struct segment_set *s, const struct plan *pl
 			   .kind = mem_alloc((size_t)count + 1),
 			   .ordinal = mem_alloc(((size_t)count + 1) * sizeof(uint32_t)),
 			   .spread = balance_spread(plan, count),
-			   .scale_1024 = scale_1024},
+			   .scale_1024 = scale_1024,
+			   .memo = memo},
 		.builder = mem_zalloc(pool_slots(threads), sizeof(*j.builder)),
 		.operations = count,
 	};
@@ -876,7 +917,7 @@ static enum status build_operations(struct segment_set *s, const struct plan *pl
 }
 
 enum status segment_set_new(struct segment_set **out, const struct plan *p, uint32_t scale_1024,
-			    unsigned threads, struct err *e)
+			    unsigned threads, struct segment_memo *memo, struct err *e)
 {
 	const struct recipe *r = plan_recipe(p);
 	struct segment_set *s = mem_zalloc(1, sizeof(*s));
@@ -890,7 +931,7 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p, uint
 	build_lists(s);
 	build_services(s, p, (uint32_t)r->services);
 	build_instances(s, p, (uint32_t)r->instances);
-	st = build_operations(s, p, (uint32_t)r->operations, scale_1024, threads, e);
+	st = build_operations(s, p, (uint32_t)r->operations, scale_1024, threads, memo, e);
 	segment_time_tables(s, r->self_time);
 	segment_hole_tables(s);
 	if (st != OK) {

@@ -445,7 +445,7 @@ static void model_init(struct model *m, const struct source *s)
 	    d->instance_count != r->instances || d->operation_count != r->operations ||
 	    plan_new(&m->plan, r, &ignored) != OK)
 		return;
-	if (segment_set_new(&m->segments, m->plan, 1024, 1, &ignored) == OK &&
+	if (segment_set_new(&m->segments, m->plan, 1024, 1, NULL, &ignored) == OK &&
 	    segment_set_dict(m->segments)->template_count == d->template_count)
 		return;
 	segment_set_free(m->segments);

@@ -269,7 +269,7 @@ static void fixture_init(struct fixture *f, uint64_t seed, uint32_t variants, ui
 				    .zipf_operations_top_mpct = 20000,
 				    .cardinality = 15000};
 	assert_ok(plan_new(&f->plan, &f->recipe, &e), e);
-	assert_ok(segment_set_new(&f->set, f->plan, scale, 2, &e), e);
+	assert_ok(segment_set_new(&f->set, f->plan, scale, 2, NULL, &e), e);
 	f->dict = segment_set_dict(f->set);
 }
 

@@ -39,7 +39,7 @@ static void fixture_init(struct fixture *f)
 	f->scratch = generator_scratch_new(f->g);
 	block_worker_init(&f->w, f->source.render);
 	assert_ok(plan_new(&f->model.plan, &m->recipe, &e), e);
-	assert_ok(segment_set_new(&f->model.segments, f->model.plan, 1024, 1, &e), e);
+	assert_ok(segment_set_new(&f->model.segments, f->model.plan, 1024, 1, NULL, &e), e);
 }
 
 static void fixture_deinit(struct fixture *f)
