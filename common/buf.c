@@ -73,18 +73,13 @@ static bool make_room(struct buf *b, size_t size_bytes, size_t spare)
 	return true;
 }
 
-void buf_put(struct buf *b, const void *data, size_t size_bytes)
+void buf_put_slow(struct buf *b, const void *data, size_t size_bytes)
 {
 	if (!make_room(b, size_bytes, 0))
 		return;
 	if (!b->count_only && size_bytes > 0)
 		memcpy(b->data + b->size, data, size_bytes);
 	b->size += size_bytes;
-}
-
-void buf_put_u8(struct buf *b, uint8_t v)
-{
-	buf_put(b, &v, 1);
 }
 
 void buf_put_le32(struct buf *b, uint32_t v)
@@ -126,17 +121,20 @@ void buf_put_decimal(struct buf *b, uint32_t v)
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
+	size_t room = 0; // there already; most texts fit
 	va_list ap;
 	int n;
 
+	if (!b->count_only && make_room(b, 0, CAPACITY_FIRST / 2))
+		room = b->capacity - b->size;
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room > 0 ? (char *)b->data + b->size : NULL, room, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		b->failed = true;
 	if (!make_room(b, n < 0 ? 0 : (size_t)n, 1))
 		return;
-	if (!b->count_only) {
+	if (!b->count_only && (size_t)n >= room) {
 		va_start(ap, fmt);
 		vsnprintf((char *)b->data + b->size, (size_t)n + 1, fmt, ap);
 		va_end(ap);

@@ -4,6 +4,8 @@
 #ifndef COMMON_BUF_H
 #define COMMON_BUF_H
 
+#include <string.h>
+
 #include "common/mem.h"
 
 struct buf {
@@ -25,8 +27,26 @@ void buf_init_count(struct buf *b);
 void buf_free(struct buf *b);
 void buf_clear(struct buf *b); // size 0, failed reset, storage kept
 
-void buf_put(struct buf *b, const void *data, size_t size_bytes);
-void buf_put_u8(struct buf *b, uint8_t v);
+// What buf_put does when there is no room yet, or more to be looked at.
+void buf_put_slow(struct buf *b, const void *data, size_t size_bytes);
+
+static inline void buf_put(struct buf *b, const void *data, size_t size_bytes)
+{
+	// One that counts has no capacity, and passes it.
+	if (size_bytes == 0 || b->failed || b->capacity < b->size ||
+	    b->capacity - b->size < size_bytes || b->max - b->size < size_bytes) {
+		buf_put_slow(b, data, size_bytes);
+		return;
+	}
+	memcpy(b->data + b->size, data, size_bytes);
+	b->size += size_bytes;
+}
+
+static inline void buf_put_u8(struct buf *b, uint8_t v)
+{
+	buf_put(b, &v, 1);
+}
+
 void buf_put_le32(struct buf *b, uint32_t v);
 void buf_put_le64(struct buf *b, uint64_t v);
 void buf_put_view(struct buf *b, struct view v);
