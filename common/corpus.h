@@ -272,7 +272,8 @@ struct corpus_writer_options {
 	const struct recipe *recipe;  // copied, as all of these
 	const struct about *about;    // title, description, licence; the others when set
 	struct view dict_bytes;	      // an encoded dict, or
-	const struct dict *dict;      // (not NULL) one to be encoded
+	const struct dict *dict;      // (not NULL) one to be encoded, and
+	size_t dict_size;	      // its dict_encoded_size
 	int64_t epoch_ms;	      // default for exports
 	struct corpus_position first; // of the blocks that will be added
 	uint64_t end_block;	      // behind the last

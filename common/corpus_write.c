@@ -695,7 +695,7 @@ enum status corpus_writer_open(struct corpus_writer **out, struct corpus_dir *di
 	buf_init_own(&recipe, 4 * KIB);
 	recipe_encode(o->recipe, &recipe);
 	recipe_bytes = (struct view){(const char *)recipe.data, recipe.size};
-	dict_size = o->dict != NULL ? dict_encoded_size(o->dict) : o->dict_bytes.size;
+	dict_size = o->dict != NULL ? o->dict_size : o->dict_bytes.size;
 	w->digest = corpus_digest_begin(o->recipe->content_version, recipe_bytes, dict_size);
 	s = try_manifest(w, e);
 	if (s == OK)

@@ -306,6 +306,7 @@ enum status generator_new(struct generator **out, const struct recipe *r, unsign
 		generator_free(g);
 		return s;
 	}
+	g->dict_size = dict_encoded_size(g->dict);
 	g->setup_ns = clock_monotonic_ns() - begin_ns;
 	*out = g;
 	return OK;
@@ -324,14 +325,12 @@ void generator_free(struct generator *g)
 
 enum status generator_check_dict(const struct generator *g, struct err *e)
 {
-	size_t size = dict_encoded_size(g->dict);
-
-	if (size <= DICT_MAX)
+	if (g->dict_size <= DICT_MAX)
 		return OK;
 	return err_set(e, ERR_LIMIT,
 		       "dictionary of %zu bytes is larger than %zu (lower --operations or "
 		       "--variants)",
-		       size, (size_t)DICT_MAX);
+		       g->dict_size, (size_t)DICT_MAX);
 }
 
 const struct plan *generator_plan(const struct generator *g)
@@ -505,6 +504,7 @@ static enum status open_writer(const struct generator *g, const struct generate_
 		.recipe = r,
 		.about = &use->about,
 		.dict = g->dict,
+		.dict_size = g->dict_size,
 		.epoch_ms = r->base_epoch_ms,
 		.first = *first,
 		.end_block = end_block,

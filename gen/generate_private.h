@@ -11,6 +11,7 @@ struct generator {
 	struct plan *plan;
 	struct segment_set *segments;
 	const struct dict *dict; // of segments
+	size_t dict_size;	 // bytes of its encoding
 	bool *is_async;		 // of each operation
 	uint16_t sequence[SEQUENCES_MAX];
 	uint32_t mean_row_bytes_x100;
