@@ -337,6 +337,9 @@ bench: $(PROGRAMS) $(BENCHES) ## benchmarks: JSON lines; compare on one machine 
 bench-gen: $(PROGRAMS) $(BENCHES) ## generator and readers against their bars; BENCH_ROWS= and more in the script
 	@BIN=$(abspath $(B)) SRC=$(CURDIR) tests/bench/bench_gen.sh
 
+bench-server: $(PROGRAMS) ## BANYANDB_BIN=PROGRAM: bytes per span that server stores, both models; BYTES_VARIANTS= and more in the script
+	@BIN=$(abspath $(B)) SRC=$(CURDIR) tests/bench/server_bytes.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
 demo: all ## three minutes: small corpus, both models, a table of figures
 	@BIN=$(abspath $(B)) SRC=$(CURDIR) tools/demo $(DEMO_ARGS)
 
@@ -400,5 +403,5 @@ help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 26
 
 .PHONY: all corpus-tools tests-build test check-asan check-kill check-faults check-medium check-bitflips check-determinism fuzz fuzz-build \
-	test-live contract-record bench bench-gen demo lint format check-headers check-layers man-lint \
+	test-live contract-record bench bench-gen bench-server demo lint format check-headers check-layers man-lint \
 	install install-man clean print help FORCE
