@@ -185,12 +185,12 @@ static void print_version(void)
 
 // ---- plan ----------------------------------------------------------------------------------
 
-// What a server stores per byte of row, measured on prototypes of a stream block (per series)
-// and a trace block (per trace) with zstd -1, in tenths; and the rates one reached on 2 cores.
+// Bytes of rows per byte that a server stores, indexes included, in tenths: measured on real ones, see
+// docs/server-bytes.md; and the rates one reached on 2 cores.
 static const struct {
 	const char *name;
 	uint64_t ratio_x10, rate_per_s;
-} models[] = {{"stream", 40, 4500}, {"trace", 21, 14000}};
+} models[] = {{"stream", 42, 4500}, {"trace", 34, 14000}};
 
 static void print_recipe(const struct recipe *r, const struct generator *g)
 {

@@ -20,6 +20,10 @@ for line in '^blocks +20 of 500' '^row +[0-9.]+ bytes' '^disk .*per row$' '^memo
 	'^stream .*disk.* at 4500 spans/s$' '^trace .*disk.* at 14000 spans/s$'; do
 	says "$line"
 done
+# As docs/server-bytes.md has it.
+ok spangen plan --scale small --json
+[ "$(jq -c '[.row_bytes_all as $all | .replay[] | .model, ($all * 100 / .server_bytes | round)]' out)" = \
+	'["stream",420,"trace",340]' ] || fail "$what: $(jq -c .replay out) of $(jq .row_bytes_all out) bytes"
 ok spangen plan --scale medium --rate 1000
 says '^rows +10000000 in 1000000 traces, 10\.00 per trace$'
 says '^services +1000, 5000 instances, 1000 operations$'
