@@ -185,8 +185,8 @@ static void print_version(void)
 
 // ---- plan ----------------------------------------------------------------------------------
 
-// Bytes of rows per byte that a server stores, indexes included, in tenths: measured on real ones, see
-// docs/server-bytes.md; and the rates one reached on 2 cores.
+// Bytes of rows per byte that a server stores, indexes included, in tenths: measured on real
+// ones, see docs/server-bytes.md; and the rates one reached on 2 cores.
 static const struct {
 	const char *name;
 	uint64_t ratio_x10, rate_per_s;
