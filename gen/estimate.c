@@ -69,12 +69,37 @@ static enum status take_samples(const struct generator *g, int zstd_level, struc
 	return s;
 }
 
-uint64_t generate_estimate_bytes(const struct generate_estimate *est, uint64_t blocks)
+static uint64_t file_count(const struct generate_estimate *est, uint64_t blocks)
 {
-	uint64_t files = (blocks + est->file_blocks - 1) / est->file_blocks;
+	return (blocks + est->file_blocks - 1) / est->file_blocks;
+}
 
-	return u64_mul_div(est->frame_bytes, blocks, est->blocks) +
-	       blocks * est->overhead.block_bytes + files * est->overhead.file_bytes;
+uint64_t generate_estimate_bytes(const struct generate_estimate *est, uint64_t blocks,
+				 uint64_t rows)
+{
+	return u64_mul_div(est->frame_bytes, rows, est->rows) +
+	       blocks * est->overhead.block_bytes +
+	       file_count(est, blocks) * est->overhead.file_bytes;
+}
+
+struct shard_estimate generate_estimate_shard(const struct generator *g,
+					      const struct generate_estimate *est,
+					      struct shard shard)
+{
+	struct shard_estimate out = {.shard = shard};
+	struct corpus_position first, end;
+	uint64_t work_ns;
+
+	generate_range(g, shard, &first, &end);
+	out.first_block = first.block;
+	out.blocks = end.block - first.block;
+	out.rows = end.row - first.row;
+	out.traces = end.trace - first.trace;
+	out.data_files = file_count(est, out.blocks);
+	out.stored_bytes = generate_estimate_bytes(est, out.blocks, out.rows);
+	work_ns = u64_mul_div(est->ns_per_row, out.rows, u64_min(est->workers, out.blocks));
+	out.time_ms = (est->setup_ns + work_ns) / (uint64_t)NS_PER_MS;
+	return out;
 }
 
 // Resident memory of this process at its peak, which has done once what generate begins with
@@ -91,8 +116,8 @@ enum status generate_estimate(const struct generator *g, unsigned threads, int z
 {
 	const struct recipe *r = plan_recipe(g->plan);
 	int64_t begin_ns = clock_monotonic_ns();
+	struct shard_estimate all;
 	struct sample t;
-	uint64_t busy = u64_min(threads, pool_default_threads());
 	enum status s = generator_check_dict(g, e);
 	int64_t head_ns;
 
@@ -105,17 +130,19 @@ enum status generate_estimate(const struct generator *g, unsigned threads, int z
 	if (s != OK)
 		return s;
 	out->blocks = recipe_blocks(r);
+	out->rows = r->spans;
 	out->frame_bytes = u64_mul_div(r->spans, t.stored_bytes, t.rows);
 	out->payload_bytes = u64_mul_div(r->spans, t.payload_bytes, t.rows);
 	out->file_blocks = (DATA_PAYLOAD_MAX - out->overhead.head_payload_bytes) /
 			   u64_max(out->payload_bytes / out->blocks, 1);
 	out->file_blocks = u64_max(out->file_blocks, 1);
-	out->data_files = (out->blocks + out->file_blocks - 1) / out->file_blocks;
-	out->stored_bytes = generate_estimate_bytes(out, out->blocks);
 	out->ns_per_row = (uint64_t)t.cpu_ns / t.timed_rows;
-	out->time_ms = ((uint64_t)(g->setup_ns + head_ns) +
-			u64_mul_div(out->ns_per_row, r->spans, u64_min(busy, out->blocks))) /
-		       (uint64_t)NS_PER_MS;
+	out->setup_ns = (uint64_t)(g->setup_ns + head_ns);
+	out->workers = threads < pool_default_threads() ? threads : pool_default_threads();
+	all = generate_estimate_shard(g, out, (struct shard){0, 0});
+	out->stored_bytes = all.stored_bytes;
+	out->data_files = all.data_files;
+	out->time_ms = all.time_ms;
 	out->memory_bytes = memory_bytes(&t, sample_count(r), threads);
 	return OK;
 }

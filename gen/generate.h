@@ -41,13 +41,28 @@ struct generate_estimate {
 	uint64_t time_ms;	// wall time with this many threads, set-up included
 	uint64_t data_files;
 	uint64_t blocks, file_blocks; // in all, and in a full data file
-	uint64_t frame_bytes;	      // stored, of the blocks alone
+	uint64_t rows, frame_bytes;   // stored, of the blocks alone
+	uint64_t setup_ns;	      // before the first block
+	unsigned workers;	      // that run at a time
 	struct corpus_overhead overhead;
 };
-// Data bytes of a run over `blocks` of them.
-uint64_t generate_estimate_bytes(const struct generate_estimate *est, uint64_t blocks);
 enum status generate_estimate(const struct generator *g, unsigned threads, int zstd_level,
 			      struct generate_estimate *out, struct err *e) MUST_CHECK;
+
+// Data bytes of a run over `blocks` of them, which hold `rows`.
+uint64_t generate_estimate_bytes(const struct generate_estimate *est, uint64_t blocks,
+				 uint64_t rows);
+
+// The share of a shard, by its rows and blocks; its memory is the whole's.
+struct shard_estimate {
+	struct shard shard;
+	uint64_t first_block, blocks, rows, traces;
+	uint64_t stored_bytes, data_files, time_ms; // as in generate_estimate
+};
+// shard: of at most as many as there are blocks, or none for the whole.
+struct shard_estimate generate_estimate_shard(const struct generator *g,
+					      const struct generate_estimate *est,
+					      struct shard shard);
 
 struct generate_options {
 	struct corpus_dir *dir; // opened; its shard says which blocks

@@ -71,6 +71,8 @@ static void plan_options(struct settings *s, struct opt *o)
 {
 	o = work_options(s, recipe_options_table(&s->recipe, o));
 	*o++ = json_option(s);
+	*o++ = text("shard", &s->shard, "I/N",
+		    "What shard I (from 0) of N takes, besides all of it.");
 	*o++ = number("rate", &s->rate_per_s, 1, 100000000,
 		      "Spans per second to write at on the server (trace 14000, stream 4500: "
 		      "what one reached on 2 cores).");
@@ -183,6 +185,20 @@ static void print_version(void)
 	       CONTENT_VERSION, ZSTD_versionString());
 }
 
+// ---- Shards -------------------------------------------------------------------------------
+
+// A range of blocks has no quotas of its own, so more shards than blocks have nothing to do.
+static enum status check_shard(const struct recipe *r, struct shard shard, struct err *e)
+{
+	if (shard.count <= recipe_blocks(r))
+		return OK;
+	return err_set(e, ERR_USAGE,
+		       "--shard %u/%u: the corpus has %" PRIu64
+		       " blocks, so there are at most as many shards (or give a smaller "
+		       "--block-traces)",
+		       shard.index, shard.count, recipe_blocks(r));
+}
+
 // ---- plan ----------------------------------------------------------------------------------
 
 // Bytes of rows per byte that a server stores, indexes included, in tenths: measured on real
@@ -209,19 +225,26 @@ static void print_recipe(const struct recipe *r, const struct generator *g)
 	       bytes_text(u64_mul_div(r->spans, row, 100), text));
 }
 
-static void print_estimate(const struct settings *s, const struct recipe *r,
-			   const struct generate_estimate *est)
+static void print_estimate(const struct settings *s, const struct generate_estimate *est,
+			   const struct shard_estimate *part)
 {
-	uint64_t per_row_x10 = u64_mul_div(est->stored_bytes, 10, r->spans);
+	uint64_t per_row_x10 = u64_mul_div(part->stored_bytes, 10, part->rows);
+	const char *indent = part->shard.count > 0 ? "  " : "";
+	int width = 12 - (int)strlen(indent); // of the labels' column
 	char text[32];
 
-	printf("disk        about %s in %" PRIu64 " data files, %" PRIu64 ".%" PRIu64
+	if (part->shard.count > 0)
+		printf("shard       %u of %u, from block %" PRIu64 ": %" PRIu64
+		       " rows in %" PRIu64 " traces, %" PRIu64 " blocks\n",
+		       part->shard.index, part->shard.count, part->first_block, part->rows,
+		       part->traces, part->blocks);
+	printf("%s%-*sabout %s in %" PRIu64 " data files, %" PRIu64 ".%" PRIu64
 	       " bytes per row\n",
-	       bytes_text(est->stored_bytes, text), est->data_files, per_row_x10 / 10,
-	       per_row_x10 % 10);
-	printf("memory      about %s\n", bytes_text(est->memory_bytes, text));
-	printf("time        about %s with %" PRIu64 " threads, if the disk keeps up\n",
-	       time_text(est->time_ms, text), s->threads);
+	       indent, width, "disk", bytes_text(part->stored_bytes, text), part->data_files,
+	       per_row_x10 / 10, per_row_x10 % 10);
+	printf("%s%-*sabout %s\n", indent, width, "memory", bytes_text(est->memory_bytes, text));
+	printf("%s%-*sabout %s with %" PRIu64 " threads, if the disk keeps up\n",
+	       indent, width, "time", time_text(part->time_ms, text), s->threads);
 }
 
 static void foresee_replay(const struct settings *s, const struct recipe *r,
@@ -252,29 +275,47 @@ static void print_replay(const struct replay_estimate replay[])
 	}
 }
 
+static void print_plan(const struct settings *s, const struct generator *g,
+		       const struct generate_estimate *est, const struct shard_estimate *part,
+		       const struct replay_estimate replay[])
+{
+	struct shard_estimate all = generate_estimate_shard(g, est, (struct shard){0, 0});
+
+	print_recipe(plan_recipe(generator_plan(g)), g);
+	print_estimate(s, est, &all);
+	print_replay(replay);
+	if (part->shard.count > 0)
+		print_estimate(s, est, part);
+}
+
 static enum status run_plan(const struct settings *s, struct err *e)
 {
 	struct generator *g = NULL;
 	struct replay_estimate replay[ARRAY_LEN(models)];
 	struct generate_estimate est;
+	struct shard_estimate part;
+	struct shard shard = {0, 0};
 	struct recipe r;
-	enum status st;
+	enum status st = OK;
 
-	st = recipe_options_make(&s->recipe, &r, e);
+	if (s->shard != NULL)
+		st = shard_parse(s->shard, "--shard", &shard, e);
+	if (st == OK)
+		st = recipe_options_make(&s->recipe, &r, e);
+	if (st == OK)
+		st = check_shard(&r, shard, e);
 	if (st == OK)
 		st = generator_new(&g, &r, (unsigned)s->threads, e);
 	if (st == OK)
 		st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
 	if (st == OK) {
 		foresee_replay(s, &r, g, replay);
-		if (s->json) {
-			json_print_plan(g, &est, (unsigned)s->threads, replay,
-					ARRAY_LEN(replay));
-		} else {
-			print_recipe(&r, g);
-			print_estimate(s, &r, &est);
-			print_replay(replay);
-		}
+		part = generate_estimate_shard(g, &est, shard);
+		if (s->json)
+			json_print_plan(g, &est, shard.count > 0 ? &part : NULL,
+					(unsigned)s->threads, replay, ARRAY_LEN(replay));
+		else
+			print_plan(s, g, &est, &part, replay);
 		st = stdout_finish(e);
 	}
 	generator_free(g);
@@ -317,7 +358,7 @@ static enum status check_disk(const struct settings *s, const struct generator *
 			      const struct corpus_dir *dir, struct err *e)
 {
 	struct generate_estimate est = {0};
-	struct corpus_position first, end;
+	struct shard_estimate part;
 	char need[32], have[32];
 	uint64_t free_bytes, bytes;
 	enum status st = file_free_bytes(s->out, &free_bytes, e);
@@ -329,9 +370,10 @@ static enum status check_disk(const struct settings *s, const struct generator *
 	st = generate_estimate(g, (unsigned)s->threads, (int)s->level, &est, e);
 	if (st != OK)
 		return st;
-	generate_range(g, dir->shard, &first, &end);
-	bytes = generate_estimate_bytes(&est, end.block - first.block);
-	bytes -= u64_min(corpus_dir_bytes(dir, first.block, end.block), bytes);
+	part = generate_estimate_shard(g, &est, dir->shard);
+	bytes = part.stored_bytes;
+	bytes -= u64_min(
+		corpus_dir_bytes(dir, part.first_block, part.first_block + part.blocks), bytes);
 	if (bytes > free_bytes)
 		st = err_set(e, ERR_IO,
 			     "%s: No space left for the corpus: about %s needed, %s free; "
@@ -459,18 +501,6 @@ static enum status check_texts(const struct settings *s, struct err *e)
 				       texts[i].option);
 	}
 	return OK;
-}
-
-// A range of blocks has no quotas of its own, so more shards than blocks have nothing to do.
-static enum status check_shard(const struct recipe *r, struct shard shard, struct err *e)
-{
-	if (shard.count <= recipe_blocks(r))
-		return OK;
-	return err_set(e, ERR_USAGE,
-		       "--shard %u/%u: the corpus has %" PRIu64
-		       " blocks, so there are at most as many shards (or give a smaller "
-		       "--block-traces)",
-		       shard.index, shard.count, recipe_blocks(r));
 }
 
 // With --resume, a folder that is not there may be a mistyped one.

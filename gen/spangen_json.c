@@ -34,8 +34,28 @@ static void print(json_t *o)
 	json_decref(o);
 }
 
+// Keys as of the whole.
+static void set_shard(json_t *o, const struct generate_estimate *est,
+		      const struct shard_estimate *s)
+{
+	json_t *of = json_object();
+
+	set_u64(o, "shard", s->shard.index);
+	set_u64(o, "shards", s->shard.count);
+	set_u64(of, "first_block", s->first_block);
+	set_u64(of, "rows", s->rows);
+	set_u64(of, "traces", s->traces);
+	set_u64(of, "blocks", s->blocks);
+	set_u64(of, "stored_bytes", s->stored_bytes);
+	set_x100(of, "stored_bytes_per_row", u64_mul_div(s->stored_bytes, 100, s->rows));
+	set_u64(of, "data_files", s->data_files);
+	set_u64(of, "memory_bytes", est->memory_bytes);
+	set_u64(of, "time_ms", s->time_ms);
+	json_object_set_new(o, "of_shard", of);
+}
+
 void json_print_plan(const struct generator *g, const struct generate_estimate *est,
-		     unsigned threads, const struct replay_estimate *replay,
+		     const struct shard_estimate *shard, unsigned threads, const struct replay_estimate *replay,
 		     size_t replay_count)
 {
 	const struct recipe *r = plan_recipe(generator_plan(g));
@@ -53,6 +73,8 @@ void json_print_plan(const struct generator *g, const struct generate_estimate *
 	set_u64(o, "memory_bytes", est->memory_bytes);
 	set_u64(o, "threads", threads);
 	set_u64(o, "time_ms", est->time_ms);
+	if (shard != NULL)
+		set_shard(o, est, shard);
 	for (size_t i = 0; i < replay_count; i++) {
 		json_t *m = json_object();
 

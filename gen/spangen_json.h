@@ -13,8 +13,9 @@ struct replay_estimate {
 	uint64_t server_bytes, rate_per_s, time_ms;
 };
 
+// shard: what one of them takes, or NULL.
 void json_print_plan(const struct generator *g, const struct generate_estimate *est,
-		     unsigned threads, const struct replay_estimate *replay,
+		     const struct shard_estimate *shard, unsigned threads, const struct replay_estimate *replay,
 		     size_t replay_count);
 // rows_kept: of an earlier run; took_ns 0: all of them.
 void json_print_result(const struct manifest *m, uint64_t rows_kept, int64_t took_ns);

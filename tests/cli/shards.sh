@@ -21,6 +21,33 @@ for bad in 3 3/ /3 3/3 4/3 0/0 -1/3 1/3x 01/3 1/1000001; do
 done
 refuse 2 '--shard 0/41: the corpus has 40 blocks' spangen generate "${shape[@]}" --shard 0/41 --out s
 [ ! -e s ] || fail "a refused shard left a folder"
+for bad in 3 3/3 0/0 01/3 1/3x; do
+	refuse 2 '--shard' spangen plan "${shape[@]}" --shard="$bad"
+done
+refuse 2 '--shard 0/41: the corpus has 40 blocks' spangen plan "${shape[@]}" --shard 0/41
+
+# plan of a shard, beside the whole: rows and blocks exact, bytes within 5 %. The last block is a
+# short one, and a shard alone.
+odd=(--traces 2010 --block-traces 50 --services 5 --instances 10 --operations 50 --seed 3)
+for part in 0/3 2/3 40/41; do
+	ok spangen plan "${odd[@]}" --shard $part --json
+	mv out plan.json
+	ok spangen generate "${odd[@]}" --shard $part --quiet --out odd-${part#*/} --json
+	jq -es '.[0] as $p | .[0].of_shard as $s | .[1] as $m | $p.shard == $m.shard and $p.shards == $m.shards
+		and $s.first_block == $m.first_block and $s.rows == $m.rows and $s.traces == $m.traces
+		and $s.blocks == $m.blocks and $s.data_files == $m.data_files
+		and ($s.stored_bytes - $m.stored_bytes | fabs) <= 0.05 * $m.stored_bytes
+		and $s.time_ms > 0 and $s.memory_bytes == $p.memory_bytes
+		and $p.traces == 2010 and $s.rows < $p.rows and $s.stored_bytes < $p.stored_bytes' \
+		plan.json out >/dev/null || fail "plan and generate of shard $part disagree: $(cat plan.json out)"
+done
+ok spangen plan "${odd[@]}" --shard 2/3
+says '^shard +2 of 3, from block 27: [0-9]+ rows in 660 traces, 14 blocks$'
+says '^  disk +about '
+says '^  memory +about '
+says '^  time +about '
+ok spangen plan "${odd[@]}" --json
+[ "$(jq -c '[.shard, .of_shard]' out)" = '[null,null]' ] || fail "a shard that nobody asked for: $(cat out)"
 
 # Two of three: a part, read as what it is.
 ok spangen generate "${shape[@]}" --shard 0/3 --quiet --out s

@@ -67,7 +67,7 @@ static void check_setting(const struct setting *s)
 			 (unsigned long long)est.stored_bytes, (unsigned long long)real);
 	assert_true(est.data_files == files);
 	assert_true(est.blocks == recipe_blocks(&r));
-	assert_true(generate_estimate_bytes(&est, est.blocks) == est.stored_bytes);
+	assert_true(generate_estimate_bytes(&est, est.blocks, r.spans) == est.stored_bytes);
 	assert_true(est.memory_bytes > MIB && est.ns_per_row > 0);
 	generator_free(g);
 }
@@ -111,16 +111,17 @@ static void test_part(void **state)
 {
 	const struct generate_estimate est = {
 		.blocks = 100,
+		.rows = 5000,
 		.file_blocks = 30,
 		.frame_bytes = 100000,
 		.overhead = {.file_bytes = 7000, .block_bytes = 136},
 	};
 
 	(void)state;
-	assert_true(generate_estimate_bytes(&est, 100) == 100000 + 100 * 136 + 4 * 7000);
-	assert_true(generate_estimate_bytes(&est, 30) == 30000 + 30 * 136 + 7000);
-	assert_true(generate_estimate_bytes(&est, 31) == 31000 + 31 * 136 + 2 * 7000);
-	assert_true(generate_estimate_bytes(&est, 0) == 0);
+	assert_true(generate_estimate_bytes(&est, 100, 5000) == 100000 + 100 * 136 + 4 * 7000);
+	assert_true(generate_estimate_bytes(&est, 30, 1500) == 30000 + 30 * 136 + 7000);
+	assert_true(generate_estimate_bytes(&est, 31, 1505) == 30100 + 31 * 136 + 2 * 7000);
+	assert_true(generate_estimate_bytes(&est, 0, 0) == 0);
 }
 
 int main(void)
