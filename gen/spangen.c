@@ -242,9 +242,10 @@ static void print_estimate(const struct settings *s, const struct generate_estim
 	       " bytes per row\n",
 	       indent, width, "disk", bytes_text(part->stored_bytes, text), part->data_files,
 	       per_row_x10 / 10, per_row_x10 % 10);
-	printf("%s%-*sabout %s\n", indent, width, "memory", bytes_text(est->memory_bytes, text));
-	printf("%s%-*sabout %s with %" PRIu64 " threads, if the disk keeps up\n",
-	       indent, width, "time", time_text(part->time_ms, text), s->threads);
+	printf("%s%-*sabout %s\n", indent, width, "memory",
+	       bytes_text(est->memory_bytes, text));
+	printf("%s%-*sabout %s with %" PRIu64 " threads, if the disk keeps up\n", indent, width,
+	       "time", time_text(part->time_ms, text), s->threads);
 }
 
 static void foresee_replay(const struct settings *s, const struct recipe *r,

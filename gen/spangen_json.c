@@ -55,8 +55,8 @@ static void set_shard(json_t *o, const struct generate_estimate *est,
 }
 
 void json_print_plan(const struct generator *g, const struct generate_estimate *est,
-		     const struct shard_estimate *shard, unsigned threads, const struct replay_estimate *replay,
-		     size_t replay_count)
+		     const struct shard_estimate *shard, unsigned threads,
+		     const struct replay_estimate *replay, size_t replay_count)
 {
 	const struct recipe *r = plan_recipe(generator_plan(g));
 	uint32_t row = generator_mean_row_bytes_x100(g);

@@ -15,8 +15,8 @@ struct replay_estimate {
 
 // shard: what one of them takes, or NULL.
 void json_print_plan(const struct generator *g, const struct generate_estimate *est,
-		     const struct shard_estimate *shard, unsigned threads, const struct replay_estimate *replay,
-		     size_t replay_count);
+		     const struct shard_estimate *shard, unsigned threads,
+		     const struct replay_estimate *replay, size_t replay_count);
 // rows_kept: of an earlier run; took_ns 0: all of them.
 void json_print_result(const struct manifest *m, uint64_t rows_kept, int64_t took_ns);
 
