@@ -278,9 +278,9 @@ static void claim_operations_per_service(struct stats *st)
 		tally_add(&n, served);
 	}
 	// A service serves about ten when there are as many for each, and rows to serve them: a
-	// rare one has a tenth of the mean.
-	if (r->operations >= 1000 && r->spans >= 100 * r->services &&
-	    st->blocks == recipe_blocks(r))
+	// rare one has a tenth of the mean. With fewer services each serves more.
+	if (r->operations >= 1000 && r->operations <= 10 * r->services &&
+	    r->spans >= 100 * r->services && st->blocks == recipe_blocks(r))
 		claim(&st->claims, "operations that a service serves", "mean 9..12",
 		      tally_mean(&n) >= 9 && tally_mean(&n) <= 12,
 		      "mean %.1f, least %u, median %u, most %u", tally_mean(&n), n.least,

@@ -13,6 +13,10 @@
 
 // ---- Claims --------------------------------------------------------------------------------
 
+// Services and operations are as popular as the scales have them: bounds of what follows from
+// that hold for others too, or not.
+bool is_usual_popularity(const struct recipe *r);
+
 struct claims {
 	void *list; // json_t *: array of {claim, expected, measured, holds}
 	unsigned broken;

@@ -171,12 +171,20 @@ void size_stats_merge(struct size_stats *z, const struct size_stats *from)
 
 // ---- Claims --------------------------------------------------------------------------------
 
+bool is_usual_popularity(const struct recipe *r)
+{
+	return r->zipf_services_mpct == 80000 && r->zipf_services_top_mpct == 20000 &&
+	       r->zipf_services_exponent == 0 && r->zipf_operations_mpct == 80000 &&
+	       r->zipf_operations_top_mpct == 20000 && r->zipf_operations_exponent == 0;
+}
+
 // The scales and what differs from them only in numbers that content does not feel: with few
 // operations, few variants or long rows, rows are more alike; with many errors, stacks decide.
 static bool is_like_presets(const struct recipe *r)
 {
-	return r->operations >= 1000 && r->variants >= 3 && r->errors_mpct <= 6000 &&
-	       r->row_bytes >= 4000 && r->row_bytes <= 6000 && r->duplicates_mpct == 0;
+	return is_usual_popularity(r) && r->services >= 50 && r->operations >= 1000 &&
+	       r->variants >= 3 && r->errors_mpct <= 6000 && r->row_bytes >= 4000 &&
+	       r->row_bytes <= 6000 && r->duplicates_mpct == 0;
 }
 
 // How far the mean may be off: 4 %. Few rows are a small sample of what was calibrated: 1 % and

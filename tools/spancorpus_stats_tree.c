@@ -307,7 +307,8 @@ static void claim_retries(const struct tree_stats *t, struct claims *c)
 	snprintf(bound, sizeof(bound), "at most %u %% + %.2f", RETRY_PCT, slack);
 	// With more errors or fewer services, failures of the same call meet without being
 	// drawn.
-	if (t->recipe->errors_mpct <= 6000 && t->dict->service_count >= 50)
+	if (t->recipe->errors_mpct <= 6000 && t->dict->service_count >= 50 &&
+	    t->dict->operation_count >= 50 && is_usual_popularity(t->recipe))
 		claim(c, "failing calls made again", bound, share <= RETRY_PCT + slack,
 		      "%.2f %% of %" PRIu64, share, t->failing);
 	else
@@ -329,7 +330,7 @@ static void claim_lists(const struct tree_stats *t, struct claims *c)
 		if (t->dict->service[i].layer + 1 < LAYER_COUNT)
 			tally_add(&n, count);
 	}
-	if (t->dict->service_count >= 50)
+	if (t->dict->service_count >= 50 && is_usual_popularity(t->recipe))
 		claim(c, "callees that a service lists", "2..12, p50 3..5, p90 8..12",
 		      n.least >= 2 && n.most <= 12 && tally_quantile(&n, 0.5) >= 3 &&
 			      tally_quantile(&n, 0.5) <= 5 && tally_quantile(&n, 0.9) >= 8,

@@ -7,8 +7,8 @@
 #   tools/cluster/parallel.sh DIR SHARDS [OPTION of spangen generate]...
 #
 # Shards that are complete are left alone and broken ones go on, so after a failure the same line
-# is run again. Environment: BIN (folder of spangen and spancorpus; default: PATH), JOBS (shards at
-# a time; default: one per processor), PARALLEL_ARGS.
+# is run again. --threads 1 and --quiet are given already. Environment: BIN (folder of spangen and
+# spancorpus; default: PATH), JOBS (shards at a time; default: one per processor), PARALLEL_ARGS.
 set -eu
 [ $# -ge 2 ] || { sed -n '4,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 dir=$1 shards=$2
