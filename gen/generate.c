@@ -327,7 +327,7 @@ enum status generator_check_dict(const struct generator *g, struct err *e)
 {
 	if (g->dict_size <= DICT_MAX)
 		return OK;
-	return err_set(e, ERR_LIMIT,
+	return err_set(e, ERR_USAGE,
 		       "dictionary of %zu bytes is larger than %zu (lower --operations or "
 		       "--variants)",
 		       g->dict_size, (size_t)DICT_MAX);

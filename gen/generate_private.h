@@ -29,7 +29,7 @@ enum status generator_block_parts(const struct generator *g, struct generator_sc
 						      struct err *e),
 				  void *ctx, struct err *e) MUST_CHECK;
 
-// ERR_LIMIT when the dictionary leaves too little of a data file to blocks.
+// ERR_USAGE when the dictionary leaves too little of a data file to blocks.
 enum status generator_check_dict(const struct generator *g, struct err *e) MUST_CHECK;
 
 #endif

@@ -941,11 +941,12 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p, uint
 	if (s->failed) {
 		segment_set_free(s);
 		return err_set(
-			e, ERR_LIMIT,
-			"dictionary of %llu operations and %llu instances is larger than "
-			"%zu MiB (fewer --operations, --instances or --variants?)",
-			(unsigned long long)r->operations, (unsigned long long)r->instances,
-			DATA_PAYLOAD_MAX / MIB);
+			e, ERR_USAGE,
+			"dictionary of %llu services, %llu instances and %llu operations is "
+			"too large: making it takes more than %zu MiB (fewer --services, "
+			"--instances, --operations or --variants)",
+			(unsigned long long)r->services, (unsigned long long)r->instances,
+			(unsigned long long)r->operations, DATA_PAYLOAD_MAX / MIB);
 	}
 	*out = s;
 	return OK;
