@@ -125,8 +125,10 @@ static void *arena_take(struct arena *a, size_t size_bytes, size_t align)
 	if (!size_add(sizeof(*c), chunk_size, &total))
 		return NULL;
 	c = malloc(total);
-	if (c == NULL)
+	if (c == NULL) {
+		a->no_memory = true;
 		return NULL;
+	}
 	c->older = a->head;
 	c->size = chunk_size;
 	c->used = size_bytes;

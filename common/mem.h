@@ -45,6 +45,7 @@ struct arena {
 	struct arena_chunk *head; // newest chunk
 	size_t used_bytes;	  // in all chunks
 	size_t max_bytes;	  // 0: no limit
+	bool no_memory;		  // malloc failed once, not because of max_bytes
 };
 
 // Returns zeroed memory aligned for any type, or NULL when max_bytes would be passed or malloc

@@ -839,6 +839,7 @@ static enum status add_some(void *ctx, unsigned slot, uint64_t job, struct err *
 		s->dict.operation[i].first_template = s->op[i].first_template;
 	}
 	s->failed = s->failed || b->list.failed;
+	s->arena.no_memory |= b->arena.no_memory | b->text_arena.no_memory;
 	if (!s->failed) {
 		add_templates(s, &j->list, b);
 		s->failed = !arena_join(&s->arena, &b->arena) || s->texts.failed ||
@@ -937,6 +938,10 @@ enum status segment_set_new(struct segment_set **out, const struct plan *p, uint
 	if (st != OK) {
 		segment_set_free(s);
 		return st;
+	}
+	if (s->failed && (s->arena.no_memory || s->lists.no_memory)) {
+		segment_set_free(s);
+		return err_set(e, ERR_MEMORY, "dictionary: out of memory");
 	}
 	if (s->failed) {
 		segment_set_free(s);
