@@ -190,22 +190,6 @@ static bool is_device(const char *path)
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
-enum status results_check_place(const char *path, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder;
-	bool empty;
-	enum status s;
-
-	if (!slash || slash == path)
-		return OK;
-	folder = mem_strdup(path);
-	folder[slash - path] = '\0';
-	s = file_dir_is_empty(folder, &empty, e);
-	free(folder);
-	return s == OK ? OK : err_prefix(e, "results %s", path);
-}
-
 // Whether a new file can be made in dir; errno tells why not.
 static bool takes_a_file(const char *dir)
 {

@@ -29,12 +29,11 @@ extern const struct percentile results_percentiles[RESULTS_PERCENTILES];
 
 // The document; the caller owns it.
 json_t *results_json(const struct write_options *o, const struct write_report *r);
-// For before a run: is there a folder to put `path` into? A long run should not end by finding
-// out.
-enum status results_check_place(const char *path, struct err *e) MUST_CHECK;
-// ERR_IO when a file could not be put there, as far as that shows before the run.
+// For before a run, which should not end by finding out: ERR_IO when no file can be put there,
+// ERR_EXISTS when what is there is no results file.
 enum status results_check_path(const char *path, struct err *e) MUST_CHECK;
-// Writes it under path, whole or not at all; an older file is replaced.
+// Writes it under path, whole or not at all; an older file is replaced (results_check_path says
+// which may be).
 enum status results_write(const char *path, const json_t *json, struct err *e) MUST_CHECK;
 
 #endif

@@ -609,7 +609,8 @@ static void on_wake(struct run *u)
 			log_note(u->log,
 				 "stopping: %u bulks in flight have up to %lld s; a second "
 				 "signal ends at once",
-				 u->busy, (long long)(u->o->timeout_ms / MS_PER_S + 1));
+				 u->busy,
+				 (long long)((u->o->timeout_ms + MS_PER_S - 1) / MS_PER_S));
 	}
 	for (uint32_t i = 0; i < u->o->concurrency; i++) {
 		struct slot *s = &u->slot[i];

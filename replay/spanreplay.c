@@ -463,8 +463,6 @@ static int write_verb(int argc, char **argv)
 	s = write_check_options(&o, epoch, concurrency_given, &e);
 	if (s == OK)
 		s = results_check_path(results, &e);
-	if (s == OK)
-		s = results_check_place(results, &e);
 	if (s != OK)
 		return failed(&e);
 	log_init(&log, PROGRAM, c.quiet);

@@ -10,7 +10,7 @@
 # is run again. --threads 1 and --quiet are given already. Environment: BIN (folder of spangen and
 # spancorpus; default: PATH), JOBS (shards at a time; default: one per processor), PARALLEL_ARGS.
 set -eu
-[ $# -ge 2 ] || { sed -n '4,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '4,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 dir=$1 shards=$2
 shift 2
 bin=${BIN:+$BIN/}
